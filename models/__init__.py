@@ -1,0 +1,1 @@
+"""Hand kinematics, rotations and the temporal models."""

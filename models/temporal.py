@@ -1,0 +1,155 @@
+"""The temporal stage: a window of observations in, the hand now and in the next instants out.
+
+`none` passes detections through, `one-euro` smooths them; both look ahead at constant velocity. They are what
+a learned model has to beat, and what runs when it cannot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+
+from models.errors import ModelError
+from models.hand_model import HandModel
+from models.inverse_kinematics import fit_rotations
+from models.observation import NUM_KEYPOINTS, Hand
+from models.one_euro import OneEuroFilter
+from models.rotations import mirror_points, mirror_rotations
+from models.trajectory import HandTrajectory, SourceState
+from models.window import SLOT_PERIOD_NS, Window
+
+FUTURE_SLOTS = 5  # instants past the newest frame, one slot apart
+
+# A velocity taken from noisy detections is worth little after 0.1 s: later instants repeat that pose.
+VELOCITY_TRUSTED_S = 0.1
+# A gap longer than this is not bridged: the hand counts as lost and the filter starts afresh.
+GAP_BRIDGED_S = 0.25
+
+# Tuned on rendered clips so that a resting hand is steady and a fast one lags about a frame.
+ONE_EURO_MIN_CUTOFF_HZ = 1.5
+ONE_EURO_BETA = 20.0  # Hz per m/s
+
+
+class TemporalStage(Protocol):
+    """Turns the window that ends at the newest frame into a trajectory that starts there.
+
+    Attributes:
+        name: as on the command line.
+        horizon_s: (H,) the instants of the trajectory after the first, seconds past the newest frame.
+    """
+
+    name: str
+    horizon_s: np.ndarray
+
+    def update(self, window: Window) -> HandTrajectory:
+        """The trajectory at 1 + H instants; called once per frame, in order of time."""
+        ...
+
+    def reset(self) -> None:
+        """Forget the past: the next window starts a new hand."""
+        ...
+
+
+class FilteredStage:
+    """A filter on the keypoints and the wrist, then constant velocity into the future."""
+
+    def __init__(self, name: str, motion: MotionFilter) -> None:
+        self.name = name
+        self.horizon_s = np.arange(1, FUTURE_SLOTS + 1) * (SLOT_PERIOD_NS * 1e-9)
+        self._motion = motion
+        self._model = HandModel.load()
+        self._t_last_ns: int | None = None
+
+    def update(self, window: Window) -> HandTrajectory:
+        t_now_ns = window.t_now_ns
+        t_ns = t_now_ns + np.arange(FUTURE_SLOTS + 1, dtype=np.int64) * SLOT_PERIOD_NS
+        if self._t_last_ns is not None and (t_now_ns - self._t_last_ns) * 1e-9 > GAP_BRIDGED_S:
+            self.reset()
+        state: SourceState = "predicting"
+        if window.observed[-1]:
+            t_seen_ns = int(window.t_capture_ns[-1])
+            if self._t_last_ns is None or t_seen_ns > self._t_last_ns:
+                pose = np.concatenate([window.keypoints_m[-1].ravel(), self._wrist(window)])
+                dt_s = 0.0 if self._t_last_ns is None else (t_seen_ns - self._t_last_ns) * 1e-9
+                self._motion.update(pose, dt_s)
+                self._t_last_ns = t_seen_ns
+            state = "tracking"
+        if self._t_last_ns is None or self._motion.value is None:
+            return HandTrajectory.lost(window.hand, t_ns)
+
+        ahead_s = np.minimum((t_ns - self._t_last_ns) * 1e-9, VELOCITY_TRUSTED_S)
+        poses = self._motion.value + ahead_s[:, None] * self._motion.rate
+        keypoints_m = poses[:, :-3].reshape(-1, NUM_KEYPOINTS, 3)
+        return HandTrajectory(
+            hand=window.hand,
+            source_state=state,
+            t_capture_ns=t_now_ns,
+            t_ns=t_ns,
+            keypoints_m=keypoints_m,
+            wrist_m=poses[:, -3:],
+            rotations=fit_hand(keypoints_m, window.hand, self._model),
+        )
+
+    def reset(self) -> None:
+        self._t_last_ns = None
+        self._motion.reset()
+
+    def _wrist(self, window: Window) -> np.ndarray:
+        """The observed wrist, or the last one where its depth could not be told."""
+        wrist_m = window.wrist_m[-1]
+        if np.isfinite(wrist_m).all():
+            return wrist_m
+        return np.zeros(3) if self._motion.value is None else self._motion.value[-3:]
+
+
+class MotionFilter(Protocol):
+    """A vector's value and its rate of change, from uneven samples."""
+
+    value: np.ndarray | None
+    rate: np.ndarray
+
+    def update(self, x: np.ndarray, dt_s: float) -> np.ndarray: ...
+
+    def reset(self) -> None: ...
+
+
+class Passthrough:
+    """No filter: the newest sample, and the difference quotient of the last two."""
+
+    def __init__(self) -> None:
+        self.value: np.ndarray | None = None
+        self.rate = np.zeros(0)
+
+    def update(self, x: np.ndarray, dt_s: float) -> np.ndarray:
+        self.rate = np.zeros_like(x) if self.value is None else (x - self.value) / dt_s
+        self.value = x
+        return x
+
+    def reset(self) -> None:
+        self.value, self.rate = None, np.zeros(0)
+
+
+def fit_hand(keypoints_m: np.ndarray, hand: Hand, model: HandModel) -> np.ndarray:
+    """MANO rotations (…,16,3,3) of a hand's keypoints (…,21,3); a left hand is fitted as its mirror image."""
+    if hand == "right":
+        return fit_rotations(keypoints_m, model)
+    return mirror_rotations(fit_rotations(mirror_points(keypoints_m), model))
+
+
+TEMPORAL_STAGES: dict[str, Callable[[], TemporalStage]] = {
+    "one-euro": lambda: FilteredStage("one-euro", OneEuroFilter(ONE_EURO_MIN_CUTOFF_HZ, ONE_EURO_BETA)),
+    "none": lambda: FilteredStage("none", Passthrough()),
+}
+
+
+def load_temporal(name: str) -> TemporalStage:
+    """The temporal stage called `name`; one per hand, it keeps that hand's past.
+
+    Raises:
+        ModelError: no such stage; the message lists those there are.
+    """
+    if name not in TEMPORAL_STAGES:
+        raise ModelError(f"unknown temporal stage {name!r}; choose one of {', '.join(TEMPORAL_STAGES)}")
+    return TEMPORAL_STAGES[name]()
