@@ -1,0 +1,118 @@
+"""The compiled solver behind plain numpy calls; it holds no state between calls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from retarget.config import HandConfig
+from retarget.dexpilot import build_kinematics, build_projection, build_terms
+from retarget.kernels import Limits, Targets, differentiate, evaluate, linearise, project, solve_horizon
+
+# A step this short changes no fingertip by more than 1 µm.
+_STEP_TOLERANCE_RAD = 1e-5
+_GRADIENT_TOLERANCE = 1e-7
+
+
+@dataclass(frozen=True)
+class Solution:
+    """k solved instants.
+
+    Attributes:
+        q_rad: (k,n).
+        cost: (k,) the objective at the end.
+        iterations: (k,) int.
+        converged: (k,) bool; False where max_iterations ended the search.
+    """
+
+    q_rad: np.ndarray
+    cost: np.ndarray
+    iterations: np.ndarray
+    converged: np.ndarray
+
+
+class Solver:
+    """The objective of one hand and its minimiser.
+
+    Attributes:
+        joint_names: n names, the order of q.
+        lower_rad, upper_rad: (n,) the box q stays in, just inside the robot's own limits.
+        num_pairs: length of the projection-strength array that the caller keeps (S1 + S2 vectors).
+    """
+
+    def __init__(self, config: HandConfig) -> None:
+        """Read the robot and lay out the objective; raises RetargetError when config and URDF do not fit."""
+        self.kinematics = build_kinematics(config)
+        self._terms = build_terms(config, self.kinematics)
+        self._unanchored = self._terms._replace(previous_weight=0.0)
+        self._projection = build_projection(config)
+        self._limits = Limits(config.max_iterations, _STEP_TOLERANCE_RAD, _GRADIENT_TOLERANCE)
+        self.joint_names = self.kinematics.joint_names
+        self.lower_rad, self.upper_rad = self._terms.lower, self._terms.upper
+        self.num_pairs = self._projection.num_pairs
+
+    def solve(
+        self,
+        keypoints: np.ndarray,
+        seeds_rad: np.ndarray,
+        previous_rad: np.ndarray | None,
+        strength: np.ndarray,
+    ) -> Solution:
+        """Solve k instants, each warm-started from the one before.
+
+        Args:
+            keypoints: (k,21,3) metres, hand frame, finite.
+            seeds_rad: (s,n) poses to start the first instant from; the end with the lowest cost wins.
+            previous_rad: (n,) pose the first instant is pulled toward; None for no pull.
+            strength: (num_pairs,) projection of each pair, 0–1; the first instant advances it in place.
+        """
+        keypoints = np.ascontiguousarray(keypoints, np.float64)
+        seeds = np.ascontiguousarray(seeds_rad, np.float64)
+        count = len(keypoints)
+        q, report = np.empty((count, len(self.joint_names))), np.empty((count, 3))
+        first, anchor = (self._unanchored, seeds[0]) if previous_rad is None else (self._terms, previous_rad)
+        solve_horizon(
+            keypoints,
+            seeds,
+            np.ascontiguousarray(anchor, np.float64),
+            strength,
+            self.kinematics.chain,
+            first,
+            self._terms,
+            self._projection,
+            self._limits,
+            q,
+            report,
+        )
+        return Solution(q, report[:, 0], report[:, 1].astype(int), report[:, 2] > 0.0)
+
+    def objective(
+        self, q_rad: np.ndarray, keypoints: np.ndarray, strength: np.ndarray
+    ) -> tuple[float, np.ndarray]:
+        """The objective, without the pull toward a previous pose, and its gradient.
+
+        Args:
+            q_rad: (n,).
+            keypoints: (21,3) metres, hand frame.
+            strength: (num_pairs,) projection strengths before this hand is seen; not changed.
+
+        Returns:
+            The cost and its gradient (n,), per rad.
+        """
+        q = np.ascontiguousarray(q_rad, np.float64)
+        chain, terms = self.kinematics.chain, self._unanchored
+        n, bodies, points, vectors = len(q), len(chain.parent), len(chain.point_body), len(terms.task)
+        targets = Targets(np.empty((vectors, 3)), np.empty(vectors), np.empty(vectors), np.empty(vectors))
+        project(np.ascontiguousarray(keypoints, np.float64), self._projection, strength.copy(), targets)
+        rotation, position, point = np.empty((bodies, 3, 3)), np.empty((bodies, 3)), np.empty((points, 3))
+        jacobian, gradient, hessian, damper = (
+            np.empty((points, 3, n)),
+            np.empty(n),
+            np.empty((n, n)),
+            np.empty(n),
+        )
+        cost = evaluate(q, q, chain, terms, targets, rotation, position, point)
+        differentiate(chain, rotation, position, point, jacobian)
+        linearise(q, q, chain, terms, targets, rotation, position, point, jacobian, gradient, hessian, damper)
+        return float(cost), gradient

@@ -1,0 +1,212 @@
+"""A robot's kinematic tree, read from any URDF into flat arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+
+from retarget.errors import RetargetError
+
+FIXED, REVOLUTE, PRISMATIC = 0, 1, 2
+_JOINT_TYPES = {"fixed": FIXED, "revolute": REVOLUTE, "continuous": REVOLUTE, "prismatic": PRISMATIC}
+
+
+@dataclass(frozen=True)
+class RobotTree:
+    """Links in topological order (a parent always precedes its children), each with the joint above it.
+
+    Attributes:
+        path: the URDF it was read from.
+        link_names: L names; the first is the root.
+        parent: (L,) int, index of the parent link, −1 for the root.
+        joint_type: (L,) int, FIXED, REVOLUTE or PRISMATIC, of the joint above each link.
+        origin: (L,4,4) pose of that joint in the parent link, metres.
+        axis: (L,3) unit axis in the joint's frame.
+        source: (L,) int, which independent joint drives it, −1 for none (fixed joints, the root).
+        multiplier, offset: (L,) joint value = multiplier · q[source] + offset (1 and 0 unless it mimics).
+        joint_names: n independent (moving, not mimicking) joints, in the order of the file.
+        lower_rad, upper_rad: (n,) their limits, rad or metres; −inf and inf where there are none.
+    """
+
+    path: Path
+    link_names: tuple[str, ...]
+    parent: np.ndarray
+    joint_type: np.ndarray
+    origin: np.ndarray
+    axis: np.ndarray
+    source: np.ndarray
+    multiplier: np.ndarray
+    offset: np.ndarray
+    joint_names: tuple[str, ...]
+    lower_rad: np.ndarray
+    upper_rad: np.ndarray
+
+    def link_index(self, name: str) -> int:
+        """Index of a link by name; an unknown name raises RetargetError with the legal ones."""
+        if name not in self.link_names:
+            raise RetargetError(
+                f"{self.path.name} has no link {name!r}; use one of: {', '.join(self.link_names)}."
+            )
+        return self.link_names.index(name)
+
+    def joint_index(self, name: str) -> int:
+        """Index of an independent joint by name; an unknown name raises RetargetError with the legal ones."""
+        if name not in self.joint_names:
+            raise RetargetError(
+                f"{self.path.name} has no independent joint {name!r}; "
+                f"use one of: {', '.join(self.joint_names)}."
+            )
+        return self.joint_names.index(name)
+
+
+def read_urdf(path: str | Path) -> RobotTree:
+    """Read the kinematics of a URDF; meshes are neither needed nor opened.
+
+    Args:
+        path: the URDF file: any tree of fixed, revolute, continuous, prismatic and mimic joints.
+
+    Raises:
+        RetargetError: the file is missing, is no URDF, or its joints do not form one tree.
+    """
+    path = Path(path)
+    joints, links = _parse(path)
+    above = {joint.child: joint for joint in joints}
+    order = _topological_order(path, links, joints, above)
+    sources = _resolve_mimics(path, joints)
+    independent = [j for j in joints if j.mimic is None and _JOINT_TYPES[j.type] != FIXED]
+    rank = {joint.name: i for i, joint in enumerate(independent)}
+
+    count = len(order)
+    parent = np.full(count, -1, np.int64)
+    joint_type = np.full(count, FIXED, np.int64)
+    origin = np.tile(np.eye(4), (count, 1, 1))
+    axis = np.tile(np.array([1.0, 0.0, 0.0]), (count, 1))
+    source = np.full(count, -1, np.int64)
+    multiplier, offset = np.ones(count), np.zeros(count)
+    position = {name: i for i, name in enumerate(order)}
+    for i, name in enumerate(order):
+        joint = above.get(name)
+        if joint is None:
+            continue
+        parent[i] = position[joint.parent]
+        joint_type[i] = _JOINT_TYPES[joint.type]
+        if joint.origin is not None:
+            origin[i] = joint.origin
+        if joint_type[i] != FIXED:
+            axis[i] = _unit_axis(path, joint)
+            driver, multiplier[i], offset[i] = sources[joint.name]
+            source[i] = rank[driver]
+    limits = np.array([_limits(path, j) for j in independent]).reshape(-1, 2)
+    return RobotTree(
+        path=path,
+        link_names=tuple(order),
+        parent=parent,
+        joint_type=joint_type,
+        origin=origin,
+        axis=axis,
+        source=source,
+        multiplier=multiplier,
+        offset=offset,
+        joint_names=tuple(rank),
+        lower_rad=limits[:, 0].copy(),
+        upper_rad=limits[:, 1].copy(),
+    )
+
+
+def _parse(path: Path) -> tuple[list[Any], list[str]]:
+    import yourdfpy  # costs half a second, so it is imported only when a robot is really read
+
+    if not path.is_file():
+        raise RetargetError(f"There is no robot description at {path}; give the path of a URDF file.")
+    try:
+        # yourdfpy would go on with whatever it could read of a truncated file.
+        ElementTree.parse(path)
+        robot = yourdfpy.URDF.load(str(path), build_scene_graph=False, load_meshes=False).robot
+    except Exception as error:  # yourdfpy lets XML, attribute and value errors of many types through
+        raise RetargetError(f"{path} is not a readable URDF ({error}); check the file.") from error
+    joints = robot.joints
+    for joint in joints:
+        if joint.type not in _JOINT_TYPES:
+            raise RetargetError(
+                f"{path.name}: joint {joint.name!r} is of type {joint.type!r}; "
+                f"legal are: {', '.join(_JOINT_TYPES)}."
+            )
+    return joints, [link.name for link in robot.links]
+
+
+def _topological_order(path: Path, links: list[str], joints: list[Any], above: dict[str, Any]) -> list[str]:
+    children: dict[str, list[str]] = {name: [] for name in links}
+    for joint in joints:
+        for end in (joint.parent, joint.child):
+            if end not in children:
+                raise RetargetError(
+                    f"{path.name}: joint {joint.name!r} names the link {end!r}, which the file lacks; "
+                    f"it has: {', '.join(links)}."
+                )
+        children[joint.parent].append(joint.child)
+    roots = [name for name in links if name not in above]
+    if len(roots) != 1 or len(above) != len(joints):
+        raise RetargetError(
+            f"{path.name}: the links must form one tree with one root, but the roots are "
+            f"{', '.join(roots) or 'none'}; connect every other link by exactly one joint."
+        )
+    order: list[str] = []
+    stack = [roots[0]]
+    while stack:
+        name = stack.pop()
+        order.append(name)
+        stack.extend(reversed(children[name]))
+    if len(order) != len(links):
+        loose = sorted(set(links) - set(order))
+        raise RetargetError(f"{path.name}: links {', '.join(loose)} form a loop; a URDF must be a tree.")
+    return order
+
+
+def _resolve_mimics(path: Path, joints: list[Any]) -> dict[str, tuple[str, float, float]]:
+    """For each moving joint, the independent joint behind it, multiplier and offset (mimics may chain)."""
+    by_name = {joint.name: joint for joint in joints if _JOINT_TYPES[joint.type] != FIXED}
+    resolved = {}
+    for name in by_name:
+        driver, multiplier, offset, seen = name, 1.0, 0.0, {name}
+        while by_name[driver].mimic is not None:
+            mimic = by_name[driver].mimic
+            if mimic.joint not in by_name or mimic.joint in seen:
+                legal = ", ".join(other for other in by_name if other not in seen)
+                raise RetargetError(
+                    f"{path.name}: joint {driver!r} mimics {mimic.joint!r}, which is no other moving joint; "
+                    f"legal are: {legal}."
+                )
+            own_multiplier = 1.0 if mimic.multiplier is None else mimic.multiplier
+            own_offset = 0.0 if mimic.offset is None else mimic.offset
+            offset += multiplier * own_offset
+            multiplier *= own_multiplier
+            driver = mimic.joint
+            seen.add(driver)
+        resolved[name] = (driver, multiplier, offset)
+    return resolved
+
+
+def _unit_axis(path: Path, joint: Any) -> np.ndarray:
+    axis = np.array([1.0, 0.0, 0.0]) if joint.axis is None else np.asarray(joint.axis, float)
+    length = np.linalg.norm(axis)
+    if not np.isfinite(length) or length < 1e-9:
+        raise RetargetError(
+            f"{path.name}: joint {joint.name!r} has the axis {axis.tolist()}; give it a direction."
+        )
+    return axis / length
+
+
+def _limits(path: Path, joint: Any) -> tuple[float, float]:
+    limit = joint.limit
+    if joint.type == "continuous" or limit is None or limit.lower is None or limit.upper is None:
+        return -np.inf, np.inf
+    if not limit.lower <= limit.upper:
+        raise RetargetError(
+            f"{path.name}: joint {joint.name!r} has the limits {limit.lower} … {limit.upper}; "
+            "the lower one must not exceed the upper."
+        )
+    return float(limit.lower), float(limit.upper)
