@@ -1,0 +1,262 @@
+"""The pipeline's end of the wire: publish targets, read the robot's state, send commands."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from dataclasses import dataclass, fields, replace
+from types import TracebackType
+from typing import Any
+
+import msgpack
+import zmq
+
+from robot import fields as check
+from robot.allegro_model import Hand
+from robot.clock import OFFSET_KEY, ClockSample, clock_offset_ns
+from robot.endpoint import Endpoint, parse_endpoint
+from robot.errors import RobotError
+from robot.messages import (
+    MAX_MESSAGE_BYTES,
+    JointTrajectory,
+    MessageError,
+    RobotState,
+    decode_state,
+    encode_trajectory,
+)
+from robot.supervisor_config import Counters
+
+log = logging.getLogger(__name__)
+
+_CLOCK_SAMPLES = 8
+_TIMEOUT_S = 2.0
+
+
+@dataclass(frozen=True)
+class RobotStatus:
+    """A robot server's answer to `status`.
+
+    Attributes:
+        robot: name of the robot, for example "allegro_right".
+        hand: which hand it is.
+        lockstep: whether its time is virtual.
+        state: its state now.
+        counters: how often each guard spoke.
+        last_refusal: why the last refused target was refused; empty when none was.
+    """
+
+    robot: str
+    hand: Hand
+    lockstep: bool
+    state: RobotState
+    counters: Counters
+    last_refusal: str
+
+
+class RobotLink:
+    """A connection to one robot server; use `connect`. Its methods may be called from several threads.
+
+    Attributes:
+        endpoint: where the server is.
+        hand: the hand it drives.
+        robot: the server's name for its robot.
+        joint_names: the robot's joints in its own order.
+        lockstep: whether the server's time is virtual.
+        clock_offset_ns: server clock minus this machine's monotonic clock, ns.
+    """
+
+    def __init__(self, endpoint: Endpoint, hand: Hand, timeout_s: float) -> None:
+        self.endpoint = endpoint
+        self.hand = hand
+        self._timeout_ms = int(1000 * timeout_s)
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._control: zmq.Socket[bytes] | None = None
+        self._control_lock = threading.Lock()
+        self._publish_lock = threading.Lock()
+        self._state_lock = threading.Lock()
+        self._last_state: RobotState | None = None
+        self._closed = False
+
+        self._targets = self._context.socket(zmq.PUB)
+        self._targets.setsockopt(zmq.CONFLATE, 1)  # only the newest target matters
+        self._targets.setsockopt(zmq.LINGER, 0)
+        self._targets.connect(endpoint.targets)
+        self._states = self._context.socket(zmq.SUB)
+        self._states.setsockopt(zmq.CONFLATE, 1)
+        self._states.setsockopt(zmq.MAXMSGSIZE, MAX_MESSAGE_BYTES)
+        self._states.setsockopt(zmq.LINGER, 0)
+        self._states.setsockopt(zmq.SUBSCRIBE, b"state/")
+        self._states.connect(endpoint.state)
+        try:
+            status = self.status()
+            if status.hand != hand:
+                raise RobotError(
+                    f"The robot at {endpoint} is a {status.hand} hand, not a {hand} one; "
+                    f"ask for --hand {status.hand}, or give the address of a {hand} hand."
+                )
+            self.robot = status.robot
+            self.joint_names = status.state.joint_names
+            self.lockstep = status.lockstep
+            self.clock_offset_ns = 0 if self.lockstep else self._measure_offset()
+        except RobotError:
+            self.close()
+            raise
+
+    # -- targets and state
+    # ---------------------------------------------------------------------------------------
+
+    def publish(self, trajectory: JointTrajectory) -> None:
+        """Send a target; never blocks, and a newer one replaces one that has not left yet.
+
+        Times in it are on this machine's monotonic clock; the measured clock offset travels along.
+        """
+        if self.clock_offset_ns and OFFSET_KEY not in trajectory.meta:
+            trajectory = replace(trajectory, meta={**trajectory.meta, OFFSET_KEY: self.clock_offset_ns})
+        frame = encode_trajectory(trajectory)
+        with self._publish_lock:
+            self._refuse_closed()
+            self._targets.send(frame)
+
+    def state(self) -> RobotState | None:
+        """The newest state that has arrived, without waiting; None before the first; `t_ns` is its age."""
+        with self._state_lock:
+            self._refuse_closed()
+            try:
+                self._last_state = decode_state(self._states.recv(zmq.DONTWAIT))
+            except zmq.Again:
+                pass
+            except MessageError as error:
+                log.warning("state of %s ignored: %s", self.endpoint, error)
+            return self._last_state
+
+    def step(self, trajectory: JointTrajectory | None, until_ns: int) -> RobotState:
+        """Lock-step only: offer `trajectory` at its time of publication, run to `until_ns`, return the state
+        there.
+
+        Raises:
+            RobotError: the server does not run in lock-step, or the times go backwards.
+        """
+        frame = None if trajectory is None else encode_trajectory(trajectory)
+        reply = self._request({"command": "step", "trajectory": frame, "until_ns": until_ns})
+        state = decode_state(reply.get("state", b""))
+        with self._state_lock:
+            self._last_state = state
+        return state
+
+    # -- commands
+    # ------------------------------------------------------------------------------------------------
+
+    def arm(self) -> None:
+        """Let the robot follow targets from now on.
+
+        Raises:
+            RobotError: the robot refuses (it says why), or does not answer. The same holds for every command.
+        """
+        self._request({"command": "arm"})
+
+    def disarm(self) -> None:
+        """Let the robot rest; it does not move whatever is sent."""
+        self._request({"command": "disarm"})
+
+    def stop(self) -> None:
+        """Stop at once and stay stopped until `reset`."""
+        self._request({"command": "stop"})
+
+    def reset(self) -> None:
+        """Leave the stop; the robot is disarmed then."""
+        self._request({"command": "reset"})
+
+    def home(self) -> None:
+        """Move an armed robot slowly to its home pose; it follows targets again once there."""
+        self._request({"command": "home"})
+
+    def status(self) -> RobotStatus:
+        """Mode, counters and the newest state, asked for and answered."""
+        reply = self._request({"command": "status"})
+        try:
+            known = {f.name for f in fields(Counters)}
+            counters = Counters(**{k: int(v) for k, v in reply["counters"].items() if k in known})
+            return RobotStatus(
+                robot=str(reply["robot"]),
+                hand=reply["hand"],
+                lockstep=bool(reply["lockstep"]),
+                state=decode_state(reply["state"]),
+                counters=counters,
+                last_refusal=str(reply["last_refusal"]),
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise RobotError(
+                f"What answers at {self.endpoint} is no robot server of this version ({error!r}); "
+                "update one side."
+            ) from error
+
+    def _measure_offset(self) -> int:
+        samples = []
+        for _ in range(_CLOCK_SAMPLES):
+            asked_ns = time.monotonic_ns()
+            reply = self._request({"command": "clock"})
+            received_ns = time.monotonic_ns()
+            samples.append(ClockSample(asked_ns, check.integer("t_ns", reply.get("t_ns")), received_ns))
+        return clock_offset_ns(samples)
+
+    def _request(self, request: dict[str, Any]) -> dict[str, Any]:
+        """One request and its reply; after a time-out the socket is replaced, as REQ would wait for ever."""
+        with self._control_lock:
+            self._refuse_closed()
+            if self._control is None:
+                self._control = self._context.socket(zmq.REQ)
+                self._control.setsockopt(zmq.LINGER, 0)
+                self._control.setsockopt(zmq.MAXMSGSIZE, MAX_MESSAGE_BYTES)
+                self._control.connect(self.endpoint.control)
+            self._control.send(msgpack.packb(request))
+            if not self._control.poll(self._timeout_ms):
+                self._control.close(linger=0)
+                self._control = None
+                raise RobotError(
+                    f"no robot server answers at {self.endpoint}; "
+                    "start one with: python launch.py robot --robot sim"
+                )
+            reply = check.mapping("reply", check.unpack(self._control.recv()))
+        if reply.get("ok") is not True:
+            raise RobotError(
+                str(reply.get("error", f"The robot at {self.endpoint} refused without saying why."))
+            )
+        return reply
+
+    def _refuse_closed(self) -> None:
+        if self._closed:
+            raise RobotError(f"The link to the robot at {self.endpoint} is closed; connect again.")
+
+    def close(self) -> None:
+        """Close the sockets; the robot itself notices by its watchdog. Calling it twice does no harm."""
+        with self._control_lock, self._publish_lock, self._state_lock:
+            if self._closed:
+                return
+            self._closed = True
+            for socket in (self._targets, self._states, self._control):
+                if socket is not None:
+                    socket.close(linger=0)
+        self._context.term()
+
+    def __enter__(self) -> RobotLink:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def connect(address: str, hand: Hand = "right", timeout_s: float = _TIMEOUT_S) -> RobotLink:
+    """Connect to a robot server.
+
+    Args:
+        address: tcp://HOST:PORT, the first of its three ports.
+        hand: the hand it must drive.
+        timeout_s: how long to wait for each answer, s.
+
+    Raises:
+        RobotError: the address is malformed, nothing answers there, or it drives the other hand.
+    """
+    return RobotLink(parse_endpoint(address), hand, timeout_s)

@@ -1,0 +1,124 @@
+"""Keeps joint targets within position, velocity and acceleration limits, joint by joint.
+
+Failure prevented: a target that jumps (a new trajectory, a glitch, an operator far from the robot's pose)
+must not become a jump of the motors. Policy, in this order:
+
+    position      a target outside [lower, upper] is clipped to it
+    velocity      a joint moves at most `max_velocity` · dt between two steps
+    acceleration  its speed changes by at most `max_acceleration` · dt, and it brakes in time
+                  for its target and for its joint limit
+
+Sources: standard trapezoidal motion; the braking speed from a distance d at deceleration a, sampled at dt, is
+the positive root of v·dt + v²/2a = d.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from robot.errors import RobotError
+
+
+@dataclass(frozen=True)
+class JointLimits:
+    """Limits of n joints, each (n,).
+
+    Attributes:
+        lower_rad, upper_rad: position limits, rad; lower < upper.
+        max_velocity_rad_s: positive.
+        max_acceleration_rad_s2: positive.
+
+    Raises:
+        RobotError: shapes differ or a value is out of range; the message names the field.
+    """
+
+    lower_rad: np.ndarray
+    upper_rad: np.ndarray
+    max_velocity_rad_s: np.ndarray
+    max_acceleration_rad_s2: np.ndarray
+
+    def __post_init__(self) -> None:
+        shape = self.lower_rad.shape
+        for name in ("lower_rad", "upper_rad", "max_velocity_rad_s", "max_acceleration_rad_s2"):
+            array = getattr(self, name)
+            if array.shape != shape or array.ndim != 1 or not np.isfinite(array).all():
+                raise RobotError(
+                    f"Joint limits {name} have shape {array.shape}; all must be {shape} and finite."
+                )
+        if not (self.lower_rad < self.upper_rad).all():
+            raise RobotError(
+                "Joint limits lower_rad reach or pass upper_rad; every lower limit must be below its upper."
+            )
+        for name in ("max_velocity_rad_s", "max_acceleration_rad_s2"):
+            if not (getattr(self, name) > 0.0).all():
+                raise RobotError(f"Joint limits {name} hold zero or less; every value must be positive.")
+
+    def clip(self, q_rad: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """`q_rad` (...,n) brought within the position limits, and (...,n) bool where that changed it."""
+        clipped = np.clip(q_rad, self.lower_rad, self.upper_rad)
+        return clipped, clipped != q_rad
+
+
+class MotionLimiter:
+    """Follows a target within `limits`; remembers position and velocity between steps.
+
+    Args:
+        limits: the joints' limits.
+        q_rad: (n,) where the joints are now; outside the limits it is clipped.
+    """
+
+    def __init__(self, limits: JointLimits, q_rad: np.ndarray) -> None:
+        self.limits = limits
+        self.q_rad = limits.clip(q_rad)[0]
+        self.dq_rad_s = np.zeros_like(self.q_rad)
+
+    def restart(self, q_rad: np.ndarray) -> None:
+        """Forget the motion and start at rest from `q_rad` (n,), rad."""
+        self.q_rad = self.limits.clip(q_rad)[0]
+        self.dq_rad_s = np.zeros_like(self.q_rad)
+
+    def stopping_point(self) -> np.ndarray:
+        """(n,) rad where the joints come to rest when braking starts now."""
+        brake = np.abs(self.dq_rad_s) * self.dq_rad_s / (2.0 * self.limits.max_acceleration_rad_s2)
+        return self.limits.clip(self.q_rad + brake)[0]
+
+    def step(
+        self, target_rad: np.ndarray, dt_s: float, velocity_scale: float = 1.0
+    ) -> tuple[np.ndarray, bool]:
+        """The next commanded position on the way to `target_rad`.
+
+        Args:
+            target_rad: (n,) finite, rad.
+            dt_s: time since the last step, s; 0 or less moves nothing.
+            velocity_scale: share of the velocity limit allowed now, 0–1.
+
+        Returns:
+            (n,) rad, a fresh array, and whether the velocity limit held any joint back.
+        """
+        if dt_s <= 0.0:
+            return self.q_rad.copy(), False
+        limits = self.limits
+        acceleration = limits.max_acceleration_rad_s2
+        target_rad, _ = limits.clip(target_rad)
+        error = target_rad - self.q_rad
+        wanted = error / dt_s
+        ceiling = limits.max_velocity_rad_s * velocity_scale
+        approach = np.minimum(np.abs(wanted), _braking_speed(np.abs(error), acceleration, dt_s))
+        held_back = bool((approach > ceiling).any())
+        velocity = np.copysign(np.minimum(approach, ceiling), error)
+
+        change = acceleration * dt_s
+        velocity = np.clip(velocity, self.dq_rad_s - change, self.dq_rad_s + change)
+        # No target lies beyond a joint limit, so a joint that can always brake for its targets never needs to
+        # brake harder for a limit; the clip of the position only takes rounding off.
+        velocity = np.clip(velocity, -limits.max_velocity_rad_s, limits.max_velocity_rad_s)
+        moved = np.clip(self.q_rad + velocity * dt_s, limits.lower_rad, limits.upper_rad)
+        self.q_rad, self.dq_rad_s = moved, velocity
+        return moved.copy(), held_back
+
+
+def _braking_speed(distance_rad: np.ndarray, acceleration: np.ndarray, dt_s: float) -> np.ndarray:
+    """(n,) the highest speed from which a joint still stops within `distance_rad` (n,) ≥ 0."""
+    return acceleration * (np.sqrt(dt_s * dt_s + 2.0 * np.maximum(distance_rad, 0.0) / acceleration) - dt_s)

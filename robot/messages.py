@@ -1,0 +1,262 @@
+"""The messages between pipeline and robot: `JointTrajectory` in, `RobotState` out, msgpack on one frame.
+
+A frame is `topic + b" " + payload`; one frame per message keeps it safe for ZeroMQ's CONFLATE. An instance of
+these classes is always valid: the constructor checks everything, so nothing malformed gets past decoding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal, TypeVar
+
+import msgpack
+import numpy as np
+
+from robot import fields as check
+from robot.allegro_model import HANDS, Hand
+from robot.fields import MessageError
+
+__all__ = [
+    "MAX_MESSAGE_BYTES",
+    "MODES",
+    "SOURCE_STATES",
+    "VERSION",
+    "JointTrajectory",
+    "MessageError",
+    "Mode",
+    "RobotState",
+    "SourceState",
+    "WristTrajectory",
+    "decode_state",
+    "decode_trajectory",
+    "encode_state",
+    "encode_trajectory",
+    "state_topic",
+    "target_topic",
+]
+
+VERSION = 1
+MAX_MESSAGE_BYTES = 256 * 1024  # a full trajectory takes under 3 kB; anything near this is not one of ours
+
+SourceState = Literal["tracking", "predicting", "lost"]
+SOURCE_STATES: tuple[SourceState, ...] = ("tracking", "predicting", "lost")
+Mode = Literal["DISARMED", "ENGAGING", "TRACKING", "HOLD", "STOPPED"]
+MODES: tuple[Mode, ...] = ("DISARMED", "ENGAGING", "TRACKING", "HOLD", "STOPPED")
+
+MetaValue = bool | int | float | str | None
+
+
+@dataclass(frozen=True)
+class WristTrajectory:
+    """Where the operator's wrist is going, camera frame (x right, y down, z forward).
+
+    Attributes:
+        t_ns: (k,) int64 increasing instants, on the publisher's clock.
+        position_m: (k,3) float64.
+        rotation_6d: (k,6) float64, the first two columns of the rotation matrix, row by row.
+    """
+
+    t_ns: np.ndarray
+    position_m: np.ndarray
+    rotation_6d: np.ndarray
+
+    def __post_init__(self) -> None:
+        t_ns = check.instants("wrist.t_ns", self.t_ns)
+        check.assign(self, "t_ns", t_ns)
+        check.assign(self, "position_m", check.matrix("wrist.position_m", self.position_m, (len(t_ns), 3)))
+        check.assign(self, "rotation_6d", check.matrix("wrist.rotation_6d", self.rotation_6d, (len(t_ns), 6)))
+
+
+@dataclass(frozen=True)
+class JointTrajectory:
+    """Where the joints shall be at which instants; the one message that moves a robot.
+
+    Attributes:
+        seq: number of the message, growing by one with each published.
+        hand: the operator's hand it was made from.
+        valid: False when there is nothing to follow; `q_rad` may then hold NaN.
+        source_state: "tracking" (seen now), "predicting" (bridging a gap) or "lost".
+        t_capture_ns: when the newest frame behind it was captured, publisher's monotonic clock.
+        t_publish_ns: when it was handed to the socket, same clock.
+        joint_names: n joint names, the order of the columns of `q_rad`.
+        t_ns: (k,) int64 increasing instants, the first about now, same clock.
+        q_rad: (k,n) float64 joint angles, rad.
+        wrist: motion of the wrist, where it is known.
+        meta: small extras; `clock_offset_ns` (server clock minus publisher clock) is understood by the
+            server.
+
+    Raises:
+        MessageError: any field is of the wrong type, shape or range.
+    """
+
+    seq: int
+    hand: Hand
+    valid: bool
+    source_state: SourceState
+    t_capture_ns: int
+    t_publish_ns: int
+    joint_names: tuple[str, ...]
+    t_ns: np.ndarray
+    q_rad: np.ndarray
+    wrist: WristTrajectory | None = None
+    meta: dict[str, MetaValue] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check.integer("seq", self.seq)
+        check.choice("hand", self.hand, HANDS)
+        check.boolean("valid", self.valid)
+        check.choice("source_state", self.source_state, SOURCE_STATES)
+        check.integer("t_capture_ns", self.t_capture_ns)
+        check.integer("t_publish_ns", self.t_publish_ns)
+        names = check.names("joint_names", self.joint_names)
+        t_ns = check.instants("t_ns", self.t_ns)
+        shape = (len(t_ns), len(names))
+        check.assign(self, "joint_names", names)
+        check.assign(self, "t_ns", t_ns)
+        check.assign(self, "q_rad", check.matrix("q_rad", self.q_rad, shape, finite=self.valid))
+        if self.wrist is not None and not isinstance(self.wrist, WristTrajectory):
+            raise MessageError(
+                f"wrist is a {type(self.wrist).__name__}; it must be a WristTrajectory or None."
+            )
+        check.assign(self, "meta", check.meta("meta", self.meta))
+
+
+@dataclass(frozen=True)
+class RobotState:
+    """What the robot server says about its robot, many times a second.
+
+    Attributes:
+        seq: number of the message.
+        t_ns: the server's monotonic clock.
+        mode: one of `MODES`.
+        joint_names: n joint names in the robot's own order.
+        q_rad, dq_rad_s: (n,) measured joint angles and speeds.
+        target_rad: (n,) what the joints are driven to after all limits; the measured angles while nothing
+            drives them.
+        limits_hit: how many joint targets had to be clipped to a joint limit since the server started.
+        fault: why the robot was stopped, one sentence; empty when there is none.
+
+    Raises:
+        MessageError: any field is of the wrong type, shape or range.
+    """
+
+    seq: int
+    t_ns: int
+    mode: Mode
+    joint_names: tuple[str, ...]
+    q_rad: np.ndarray
+    dq_rad_s: np.ndarray
+    target_rad: np.ndarray
+    limits_hit: int = 0
+    fault: str = ""
+
+    def __post_init__(self) -> None:
+        check.integer("seq", self.seq)
+        check.integer("t_ns", self.t_ns)
+        check.choice("mode", self.mode, MODES)
+        names = check.names("joint_names", self.joint_names)
+        check.assign(self, "joint_names", names)
+        for name in ("q_rad", "dq_rad_s", "target_rad"):
+            check.assign(self, name, check.vector(name, getattr(self, name), len(names)))
+        check.integer("limits_hit", self.limits_hit)
+        check.text("fault", self.fault, 1000)
+
+
+def target_topic(hand: Hand) -> bytes:
+    """Topic of the joint targets of one of the operator's hands."""
+    return f"target/{hand}".encode()
+
+
+def state_topic(robot: str) -> bytes:
+    """Topic of the state of the robot of that name."""
+    return f"state/{robot}".encode()
+
+
+def encode_trajectory(trajectory: JointTrajectory) -> bytes:
+    """The whole frame of `trajectory`, topic included."""
+    wrist = trajectory.wrist
+    content = _plain(trajectory)
+    content["wrist"] = None if wrist is None else _plain(wrist)
+    return _frame(target_topic(trajectory.hand), content)
+
+
+def decode_trajectory(frame: bytes) -> JointTrajectory:
+    """The trajectory in `frame`.
+
+    Raises:
+        MessageError: anything is wrong with it; no other exception, whatever the bytes.
+    """
+    topic, content = _unframe(frame)
+    wrist = content.get("wrist")
+    if wrist is not None:
+        content["wrist"] = _build(WristTrajectory, check.mapping("wrist", wrist))
+    trajectory = _build(JointTrajectory, content)
+    if topic != target_topic(trajectory.hand):
+        raise MessageError(
+            f"A trajectory of the {trajectory.hand} hand came under the topic {topic[:40]!r}; "
+            f"it belongs under {target_topic(trajectory.hand)!r}."
+        )
+    return trajectory
+
+
+def encode_state(state: RobotState, robot: str) -> bytes:
+    """The whole frame of `state`, published by the robot of that name."""
+    return _frame(state_topic(robot), _plain(state))
+
+
+def decode_state(frame: bytes) -> RobotState:
+    """The robot state in `frame`.
+
+    Raises:
+        MessageError: anything is wrong with it; no other exception, whatever the bytes.
+    """
+    _, content = _unframe(frame)
+    return _build(RobotState, content)
+
+
+def _plain(message: Any) -> dict[str, Any]:
+    """The fields of a message with arrays as nested lists, which any language's msgpack reads."""
+    content = {f.name: getattr(message, f.name) for f in fields(message)}
+    return {
+        name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in content.items()
+    }
+
+
+def _frame(topic: bytes, content: dict[str, Any]) -> bytes:
+    return topic + b" " + msgpack.packb({"v": VERSION, **content})
+
+
+def _unframe(frame: bytes) -> tuple[bytes, dict[str, Any]]:
+    """Topic and fields of a frame, its version checked and taken off."""
+    if not isinstance(frame, bytes):
+        raise MessageError(f"A message came as {type(frame).__name__}; it must be bytes.")
+    if len(frame) > MAX_MESSAGE_BYTES:
+        raise MessageError(f"A message of {len(frame)} bytes came; at most {MAX_MESSAGE_BYTES} are accepted.")
+    topic, space, payload = frame.partition(b" ")
+    if not space:
+        raise MessageError("A message came without a topic; it must be the topic, one space, then msgpack.")
+    content = check.mapping("message", check.unpack(payload))
+    version = content.pop("v", None)
+    if type(version) is not int or version != VERSION:
+        shown = check.shorten(version)
+        raise MessageError(
+            f"A message of version {shown} came; this server speaks version {VERSION}: update one side."
+        )
+    return topic, content
+
+
+Message = TypeVar("Message", WristTrajectory, JointTrajectory, RobotState)
+
+
+def _build(kind: Callable[..., Message], content: dict[str, Any]) -> Message:
+    """A message from its fields, which must be exactly those of the class."""
+    expected = [f.name for f in fields(kind)]  # type: ignore[arg-type]
+    missing = [name for name in expected if name not in content]
+    unknown = [check.shorten(name) for name in content if name not in expected]
+    if missing or unknown:
+        raise MessageError(
+            f"A message has missing fields ({', '.join(missing) or 'none'}) or unknown ones "
+            f"({', '.join(unknown[:5]) or 'none'}); its fields must be v, {', '.join(expected)}."
+        )
+    return kind(**content)

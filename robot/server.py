@@ -1,0 +1,220 @@
+"""The robot server: a process that owns the robot, plays targets at its own rate and answers requests.
+
+Runs as `python -m robot.server --hand right --port 0 [--lockstep] [--parent-pipe]`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from types import FrameType
+
+import zmq
+
+from robot.allegro_model import HANDS, Hand
+from robot.control import answer
+from robot.endpoint import DEFAULT_HOST, DEFAULT_PORT, Endpoint, ServerSockets, bind
+from robot.errors import RobotError
+from robot.messages import encode_state, target_topic
+from robot.runtime import RobotRuntime
+from robot.simulation import STEP_NS
+from robot.supervisor_config import SupervisorConfig
+
+log = logging.getLogger(__name__)
+
+_STATE_PERIOD_NS = 10_000_000  # 100 Hz
+_IDLE_MS = 50  # how long a lock-step server waits before it looks whether it shall stop
+_TARGETS_PER_TICK = 32  # a flood of messages may not starve the loop
+_TARGET_QUEUE = 16
+
+
+@dataclass(frozen=True)
+class RobotServerConfig:
+    """What a robot server runs and where it listens.
+
+    Attributes:
+        hand: "right" or "left".
+        host: address to bind to; only this machine's own.
+        port: first of three ports in a row; 0 finds free ones.
+        lockstep: time is virtual and moved by the client's `step` requests.
+        supervisor: times and thresholds of the mode machine.
+    """
+
+    hand: Hand = "right"
+    host: str = DEFAULT_HOST
+    port: int = DEFAULT_PORT
+    lockstep: bool = False
+    supervisor: SupervisorConfig = field(default_factory=SupervisorConfig)
+
+
+def serve(
+    config: RobotServerConfig,
+    stop: threading.Event | None = None,
+    on_ready: Callable[[Endpoint], None] | None = None,
+) -> None:
+    """Run the server until `stop` is set; the robot is disarmed on the way out.
+
+    Args:
+        config: what to run.
+        stop: set from a signal handler or another thread to end it.
+        on_ready: called once with the address, when the server answers.
+
+    Raises:
+        RobotError: the address cannot be used, or the simulation cannot start.
+    """
+    stop = stop or threading.Event()
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    try:
+        sockets = bind(context, config.host, config.port)
+        try:
+            _run(config, sockets, stop, on_ready)
+        finally:
+            sockets.close()
+    finally:
+        context.term()
+
+
+def _run(
+    config: RobotServerConfig,
+    sockets: ServerSockets,
+    stop: threading.Event,
+    on_ready: Callable[[Endpoint], None] | None,
+) -> None:
+    runtime = RobotRuntime(config.hand, config.supervisor)
+    try:
+        sockets.targets.setsockopt(zmq.RCVHWM, _TARGET_QUEUE)
+        sockets.targets.setsockopt(zmq.SUBSCRIBE, target_topic(config.hand) + b" ")
+        log.info("%s at %s", runtime.spec.name, sockets.endpoint)
+        if on_ready is not None:
+            on_ready(sockets.endpoint)
+        if config.lockstep:
+            _run_lockstep(runtime, sockets, stop)
+        else:
+            _run_real_time(runtime, sockets, stop)
+    finally:
+        runtime.close()
+        sockets.state.send(encode_state(runtime.state(), runtime.spec.name), zmq.DONTWAIT)
+
+
+def _run_real_time(runtime: RobotRuntime, sockets: ServerSockets, stop: threading.Event) -> None:
+    """Targets and requests as they come, one control step per physics step, state at 100 Hz."""
+    poller = zmq.Poller()
+    poller.register(sockets.targets, zmq.POLLIN)
+    poller.register(sockets.control, zmq.POLLIN)
+    runtime.start(time.monotonic_ns())
+    publish_ns = runtime.t_ns
+    while not stop.is_set():
+        slack_ns = runtime.t_ns + STEP_NS - time.monotonic_ns()
+        ready = dict(poller.poll(max(0, -(-slack_ns // 1_000_000))))
+        if sockets.targets in ready:
+            _take_targets(runtime, sockets.targets)
+        if sockets.control in ready:
+            _answer_request(runtime, sockets.control, time.monotonic_ns(), lockstep=False)
+        now_ns = time.monotonic_ns()
+        runtime.skip_lag(now_ns)
+        runtime.advance_to(now_ns)
+        if now_ns >= publish_ns:
+            sockets.state.send(encode_state(runtime.state(), runtime.spec.name), zmq.DONTWAIT)
+            publish_ns = max(publish_ns + _STATE_PERIOD_NS, now_ns)
+
+
+def _take_targets(runtime: RobotRuntime, socket: zmq.Socket[bytes]) -> None:
+    for _ in range(_TARGETS_PER_TICK):
+        try:
+            frames = socket.recv_multipart(zmq.DONTWAIT)
+        except zmq.Again:
+            return
+        if len(frames) == 1:
+            runtime.offer_frame(frames[0], time.monotonic_ns())
+        else:
+            runtime.refuse(f"A target of {len(frames)} frames came; a message is exactly one frame.")
+
+
+def _answer_request(runtime: RobotRuntime, socket: zmq.Socket[bytes], t_ns: int, lockstep: bool) -> None:
+    """Answer the next request, if it is one: sender, an empty frame, then what REQ was given."""
+    try:
+        sender, *request = socket.recv_multipart(zmq.DONTWAIT)
+    except zmq.Again:
+        return  # bytes that are no message wake the poller too; to wait here would freeze the robot
+    if request and request[0] == b"":
+        socket.send_multipart([sender, b"", answer(request[1:], runtime, t_ns, lockstep)])
+
+
+def _run_lockstep(runtime: RobotRuntime, sockets: ServerSockets, stop: threading.Event) -> None:
+    """Nothing moves but by request, so the same requests give the same motion to the last bit."""
+    while not stop.is_set():
+        if not sockets.control.poll(_IDLE_MS):
+            continue
+        _answer_request(runtime, sockets.control, runtime.t_ns, lockstep=True)
+        sockets.state.send(encode_state(runtime.state(), runtime.spec.name), zmq.DONTWAIT)
+
+
+def run(config: RobotServerConfig, parent_pipe: bool = False) -> None:
+    """Run the server in the foreground: says where it listens on standard output, ends on a signal.
+
+    Args:
+        config: what to run.
+        parent_pipe: end when standard input closes, which it does when the parent process dies, however it
+            dies; Ctrl-C is then left to the parent, which may still want to say something to the robot.
+
+    Raises:
+        RobotError: see `serve`.
+    """
+    stop = threading.Event()
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        stop.set()
+
+    signal.signal(signal.SIGTERM, on_signal)
+    signal.signal(signal.SIGINT, signal.SIG_IGN if parent_pipe else on_signal)
+    if parent_pipe:
+        threading.Thread(target=_wait_for_parent, args=(stop,), name="parent-pipe", daemon=True).start()
+    serve(config, stop, _announce)
+
+
+def _wait_for_parent(stop: threading.Event) -> None:
+    # Read the descriptor itself: a thread blocked inside sys.stdin would hold its lock at interpreter exit.
+    while os.read(0, 4096):
+        pass
+    stop.set()
+
+
+def _announce(endpoint: Endpoint) -> None:
+    ports = {"targets": endpoint.port, "state": endpoint.port + 1, "control": endpoint.port + 2}
+    sys.stdout.write(json.dumps({"endpoint": str(endpoint), "ports": ports}) + "\n")
+    sys.stdout.flush()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line of the module; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m robot.server", description=__doc__.split("\n")[0])
+    parser.add_argument("--hand", choices=HANDS, default="right")
+    parser.add_argument("--host", default=DEFAULT_HOST, help="address to bind to; only this machine's own")
+    parser.add_argument(
+        "--port", type=int, default=DEFAULT_PORT, help="first of three ports in a row; 0 finds them"
+    )
+    parser.add_argument(
+        "--lockstep", action="store_true", help="virtual time, moved by the client's step requests"
+    )
+    parser.add_argument("--parent-pipe", action="store_true", help="end when standard input closes")
+    given = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
+    config = RobotServerConfig(hand=given.hand, host=given.host, port=given.port, lockstep=given.lockstep)
+    try:
+        run(config, parent_pipe=given.parent_pipe)
+    except RobotError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

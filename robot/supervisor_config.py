@@ -1,0 +1,88 @@
+"""Settings of the supervisor, and the counters its guards keep."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from robot.errors import RobotError
+
+
+@dataclass(frozen=True)
+class SupervisorConfig:
+    """Times and thresholds of the supervisor.
+
+    Attributes:
+        hold_after_ms: age of the newest fresh target at which the robot stops following; older arrivals are
+            refused.
+        disarm_after_ms: age at which a holding robot is disarmed.
+        max_ahead_ms: how far in the future a target may claim to be published before its clock is taken for
+            wrong.
+        engage_velocity_share: share of the velocity limits allowed at the start of engaging and for homing.
+        engage_ramp_s: time in which that share grows to all of it, so that a moving operator is always caught
+            up with.
+        engaged_within_rad: every joint this close to its target ends the engaging.
+        max_step_s: a longer pause between two steps counts as this long: a stall never becomes one large
+            step.
+    """
+
+    hold_after_ms: float = 150.0
+    disarm_after_ms: float = 2000.0
+    max_ahead_ms: float = 100.0
+    engage_velocity_share: float = 0.2
+    engage_ramp_s: float = 1.5
+    engaged_within_rad: float = 0.1
+    max_step_s: float = 0.02
+
+    def __post_init__(self) -> None:
+        for setting in fields(self):
+            value = getattr(self, setting.name)
+            if not (np.isfinite(value) and value > 0.0):
+                raise RobotError(
+                    f"Supervisor setting {setting.name} is {value}; it must be a positive number."
+                )
+        if self.engage_velocity_share > 1.0:
+            raise RobotError(
+                f"Supervisor setting engage_velocity_share is {self.engage_velocity_share}; "
+                "it must be at most 1."
+            )
+        if self.disarm_after_ms < self.hold_after_ms:
+            raise RobotError(
+                f"Supervisor setting disarm_after_ms is {self.disarm_after_ms}; it must not be shorter than "
+                f"hold_after_ms, {self.hold_after_ms}."
+            )
+
+
+@dataclass
+class Counters:
+    """How often each guard spoke, since the server started.
+
+    Attributes:
+        accepted: targets that were taken.
+        not_fresh: well-formed targets that say there is nothing to follow (invalid, or the hand was lost).
+        malformed: frames that are no valid message.
+        wrong_hand, unknown_joints: targets meant for another robot.
+        out_of_order: old, duplicated or reordered targets, or those of a second publisher.
+        too_old, from_future: targets whose publication time cannot be trusted.
+        joint_limits: joints of accepted targets that were clipped to a limit.
+        velocity_limited: control steps in which the velocity limit held a joint back.
+        holds, watchdog_disarms: times the watchdog acted.
+        faults: times a fault stopped the robot.
+        overruns: times the control loop fell behind and dropped simulated time.
+    """
+
+    accepted: int = 0
+    not_fresh: int = 0
+    malformed: int = 0
+    wrong_hand: int = 0
+    unknown_joints: int = 0
+    out_of_order: int = 0
+    too_old: int = 0
+    from_future: int = 0
+    joint_limits: int = 0
+    velocity_limited: int = 0
+    holds: int = 0
+    watchdog_disarms: int = 0
+    faults: int = 0
+    overruns: int = 0

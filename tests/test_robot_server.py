@@ -1,0 +1,449 @@
+"""The server process and its client, over real sockets on this machine."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgpack
+import numpy as np
+import pytest
+import zmq
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from robot import JointTrajectory, RobotError, SimulationProcess, connect, hand_spec, spawn_simulation
+from robot.client import RobotLink
+from robot.control import answer
+from robot.endpoint import Endpoint, bind, parse_endpoint, require_loopback
+from robot.messages import encode_trajectory
+from robot.runtime import RobotRuntime
+from robot.server import RobotServerConfig, main, serve
+
+SPEC = hand_spec("right")
+MS = 1_000_000
+ROOT = Path(__file__).resolve().parent.parent
+PATIENCE_S = 20.0
+
+
+def until(condition: Callable[[], bool], what: str) -> None:
+    """Wait for something that must happen; how long it takes decides nothing."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.005)
+
+
+def standing(seq: int, t_ns: int, q_rad: np.ndarray, **changes: Any) -> JointTrajectory:
+    content: dict[str, Any] = {
+        "seq": seq,
+        "hand": "right",
+        "valid": True,
+        "source_state": "tracking",
+        "t_capture_ns": t_ns,
+        "t_publish_ns": t_ns,
+        "joint_names": SPEC.joint_names,
+        "t_ns": np.array([t_ns, t_ns + 100 * MS]),
+        "q_rad": np.stack([q_rad, q_rad]),
+    }
+    return JointTrajectory(**{**content, **changes})
+
+
+@pytest.fixture(scope="module")
+def simulation() -> Iterator[SimulationProcess]:
+    with spawn_simulation("right") as process:
+        yield process
+
+
+@pytest.fixture
+def link(simulation: SimulationProcess) -> Iterator[RobotLink]:
+    with simulation.connect() as opened:
+        if opened.status().state.mode == "STOPPED":
+            opened.reset()
+        opened.disarm()
+        yield opened
+        opened.stop()
+        opened.reset()
+
+
+@pytest.fixture
+def lockstep() -> Iterator[RobotLink]:
+    with spawn_simulation("right", lockstep=True) as process, process.connect() as opened:
+        yield opened
+
+
+class Publisher:
+    """Sends one pose again and again from a thread of its own."""
+
+    def __init__(self, link: RobotLink, q_rad: np.ndarray) -> None:
+        self._link, self._q_rad = link, q_rad
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def _run(self) -> None:
+        first = time.monotonic_ns() // MS  # later publishers count on from higher numbers
+        while not self._end.wait(0.02):
+            now = time.monotonic_ns()
+            self._link.publish(standing(first + now // MS, now, self._q_rad))
+
+    def __enter__(self) -> Publisher:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end.set()
+        self._thread.join()
+
+
+def mode(link: RobotLink) -> str:
+    return link.status().state.mode
+
+
+def test_armed_simulation_goes_where_the_targets_say_and_tells(link: RobotLink) -> None:
+    goal = np.array(SPEC.home_rad) + 0.2 * np.eye(16)[1]
+    link.arm()
+    with Publisher(link, goal):
+        until(lambda: mode(link) == "TRACKING", "tracking")
+        until(lambda: bool(np.abs(link.status().state.q_rad - goal).max() < 0.01), "arrival")
+        until(lambda: link.state() is not None, "a published state")
+        before = link.state()
+        assert before is not None
+        until(lambda: getattr(link.state(), "seq", 0) > before.seq, "the state keeps coming")
+    assert before.joint_names == SPEC.joint_names
+
+
+def test_disarmed_simulation_does_not_move(link: RobotLink) -> None:
+    before = link.status()
+    with Publisher(link, SPEC.upper_rad):
+        until(lambda: link.status().counters.accepted > before.counters.accepted + 3, "targets arriving")
+    np.testing.assert_allclose(link.status().state.q_rad, before.state.q_rad, atol=2e-3)
+    assert mode(link) == "DISARMED"
+
+
+def test_silence_leads_to_hold_then_to_disarmed(link: RobotLink) -> None:
+    link.arm()
+    with Publisher(link, SPEC.home_rad):
+        until(lambda: mode(link) == "TRACKING", "tracking")
+    until(lambda: mode(link) == "HOLD", "hold")
+    until(lambda: mode(link) == "DISARMED", "disarmed")
+
+
+def test_stop_stays_until_reset(link: RobotLink) -> None:
+    link.arm()
+    link.stop()
+    assert mode(link) == "STOPPED"
+    with pytest.raises(RobotError, match="reset"):
+        link.arm()
+    link.reset()
+    assert mode(link) == "DISARMED"
+
+
+def test_clock_offset_on_one_machine_is_none(link: RobotLink) -> None:
+    assert abs(link.clock_offset_ns) < 5 * MS
+
+
+def test_server_survives_garbage_on_every_socket(simulation: SimulationProcess, link: RobotLink) -> None:
+    endpoint = parse_endpoint(simulation.endpoint)
+    before = link.status()
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    targets = context.socket(zmq.PUB)
+    targets.connect(endpoint.targets)
+    rng = np.random.default_rng(0)
+
+    def flood() -> bool:
+        targets.send(b"target/right " + rng.bytes(200))
+        targets.send(b"target/right ")
+        targets.send_multipart([b"target/right ", b"two", b"frames"])
+        targets.send(b"target/right " + bytes(300_000))
+        return link.status().counters.malformed > before.counters.malformed + 10
+
+    until(flood, "malformed messages counted")
+    for payload in (b"", b"\xc1", b"\x80", msgpack.packb([1]), msgpack.packb({"command": 7}), rng.bytes(100)):
+        with context.socket(zmq.REQ) as request:
+            request.connect(endpoint.control)
+            request.send(payload)
+            assert request.poll(2000), "an error reply"
+            reply = msgpack.unpackb(request.recv())
+            assert reply["ok"] is False
+            assert reply["error"].endswith(".")
+    with context.socket(zmq.DEALER) as request:  # several frames where one is expected
+        request.connect(endpoint.control)
+        request.send_multipart([b"", msgpack.packb({"command": "arm"}), b"more"])
+        assert request.poll(2000)
+        assert msgpack.unpackb(request.recv_multipart()[-1])["ok"] is False
+    for _ in range(30):  # some of these pass for the oldest version of the socket protocol
+        for port in (endpoint.port, endpoint.port + 1, endpoint.port + 2):
+            with socket.create_connection((endpoint.host, port), timeout=2) as raw:
+                raw.sendall(rng.bytes(4096))
+    targets.close(linger=0)
+    context.term()
+    assert simulation.running
+    after = link.status()
+    assert after.state.mode == "DISARMED"
+    np.testing.assert_allclose(after.state.q_rad, before.state.q_rad, atol=2e-3)
+
+
+def test_unknown_commands_and_extra_fields_are_refused(
+    simulation: SimulationProcess, link: RobotLink
+) -> None:
+    for request in ({"command": "dance"}, {"command": "arm", "force": True}, {"command": "step"}, {}):
+        with zmq.Context() as context, context.socket(zmq.REQ) as asker:
+            asker.connect(parse_endpoint(simulation.endpoint).control)
+            asker.send(msgpack.packb(request))
+            assert asker.poll(2000)
+            assert msgpack.unpackb(asker.recv())["ok"] is False
+    assert mode(link) == "DISARMED"
+
+
+def test_real_time_server_takes_no_steps(link: RobotLink) -> None:
+    with pytest.raises(RobotError, match="--lockstep"):
+        link.step(None, 1)
+
+
+def test_asking_for_the_other_hand_is_refused(simulation: SimulationProcess) -> None:
+    with pytest.raises(RobotError, match="right hand, not a left one"):
+        connect(simulation.endpoint, hand="left")
+
+
+def moving_run(link: RobotLink) -> np.ndarray:
+    """A made-up second of tracking with a dropped and a lost frame, in lock-step."""
+    link.arm()
+    rng = np.random.default_rng(5)
+    rows = []
+    t_ns = 77_000 * MS
+    for i in range(30):
+        t_ns += 33_333_333
+        q_rad = rng.uniform(SPEC.lower_rad, SPEC.upper_rad)
+        message = standing(i, t_ns - 8 * MS, q_rad, source_state="lost" if i % 7 == 3 else "tracking")
+        rows.append(link.step(None if i % 11 == 5 else message, t_ns).q_rad)
+    return np.array(rows)
+
+
+def test_lockstep_gives_the_same_motion_to_the_last_bit(lockstep: RobotLink) -> None:
+    first = moving_run(lockstep)
+    with spawn_simulation("right", lockstep=True) as process, process.connect() as other:
+        second = moving_run(other)
+    np.testing.assert_array_equal(first, second)
+    assert np.abs(first[-1] - SPEC.home_rad).max() > 0.05
+
+
+def test_lockstep_time_is_the_clients(lockstep: RobotLink) -> None:
+    lockstep.arm()
+    start = lockstep.step(standing(0, 5000 * MS, SPEC.home_rad), 5000 * MS)
+    assert start.mode == "ENGAGING"
+    assert abs(start.t_ns - 5000 * MS) <= 2 * MS
+    assert lockstep.step(None, 5100 * MS).mode == "TRACKING"
+    assert lockstep.step(None, 5200 * MS).mode == "HOLD"
+    assert lockstep.step(None, 7200 * MS).mode == "DISARMED"
+    with pytest.raises(RobotError, match="until_ns"):
+        lockstep.step(None, 1000 * MS)
+    with pytest.raises(RobotError, match="until_ns"):
+        lockstep.step(None, 10**15)
+    with pytest.raises(RobotError, match="until_ns"):
+        lockstep.step(standing(1, 9000 * MS, SPEC.home_rad), 8000 * MS)
+    assert lockstep.status().lockstep
+
+
+@pytest.fixture(scope="module")
+def runtime() -> Iterator[RobotRuntime]:
+    opened = RobotRuntime("right")
+    opened.start(0)
+    yield opened
+    opened.close()
+
+
+@given(st.lists(st.binary(max_size=200), max_size=3))
+@settings(max_examples=200, deadline=None)
+def test_any_request_gets_a_reply_and_moves_nothing(runtime: RobotRuntime, frames: list[bytes]) -> None:
+    reply = msgpack.unpackb(answer(frames, runtime, 0, lockstep=True))
+    assert reply["ok"] is False
+    assert runtime.supervisor.mode == "DISARMED"
+
+
+values = (
+    st.none() | st.integers(-(2**63), 2**64 - 1) | st.binary(max_size=20) | st.text(max_size=9) | st.floats()
+)
+
+
+@given(values, values, values)
+@settings(max_examples=200, deadline=None)
+def test_any_field_of_a_request_gets_a_reply(
+    runtime: RobotRuntime, command: Any, frame: Any, until_ns: Any
+) -> None:
+    for request in ({"command": command}, {"command": "step", "trajectory": frame, "until_ns": until_ns}):
+        reply = msgpack.unpackb(answer([msgpack.packb(request)], runtime, 0, lockstep=True))
+        assert isinstance(reply["ok"], bool)
+
+
+@given(st.data())
+@settings(max_examples=100, deadline=None)
+def test_mutated_targets_are_counted_and_move_nothing(runtime: RobotRuntime, data: st.DataObject) -> None:
+    frame = bytearray(encode_trajectory(standing(1, 5 * MS, SPEC.home_rad)))
+    frame[data.draw(st.integers(0, len(frame) - 1))] ^= data.draw(st.integers(1, 255))
+    runtime.offer_frame(bytes(frame), 5 * MS)
+    assert runtime.supervisor.mode == "DISARMED"
+
+
+def test_nobody_there_is_one_sentence_and_the_link_recovers() -> None:
+    address = f"tcp://127.0.0.1:{free_ports()}"
+    with pytest.raises(
+        RobotError, match=r"no robot server answers at .*; start one with: python launch\.py robot"
+    ):
+        connect(address, timeout_s=0.2)
+
+
+def test_request_socket_recovers_after_a_time_out(link: RobotLink) -> None:
+    patience, link._timeout_ms = link._timeout_ms, 0
+    outcomes = []
+    for _ in range(3):
+        try:
+            link.status()
+            outcomes.append("answered")
+        except RobotError as error:
+            outcomes.append(str(error))
+    assert any("no robot server answers" in outcome for outcome in outcomes)
+    link._timeout_ms = patience
+    assert mode(link) == "DISARMED"
+
+
+def test_closed_link_says_so(simulation: SimulationProcess) -> None:
+    link = simulation.connect()
+    link.close()
+    link.close()
+    with pytest.raises(RobotError, match="closed"):
+        link.arm()
+    with pytest.raises(RobotError, match="closed"):
+        link.state()
+
+
+@pytest.mark.parametrize(
+    "address", ["127.0.0.1:5570", "tcp://127.0.0.1", "tcp://127.0.0.1:99999", "udp://a:1", ""]
+)
+def test_malformed_address_is_refused_with_an_example(address: str) -> None:
+    with pytest.raises(RobotError, match="tcp://HOST:PORT"):
+        connect(address)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "*", "::", "robot.local", ""])
+def test_other_addresses_than_this_machine_are_refused(host: str) -> None:
+    with pytest.raises(RobotError, match="ssh -L 5570"):
+        serve(RobotServerConfig(host=host))
+
+
+def test_loopback_names_are_accepted() -> None:
+    assert require_loopback("localhost", 0) == "127.0.0.1"
+    assert require_loopback("127.0.0.2", 0) == "127.0.0.2"
+
+
+def free_ports() -> int:
+    """The first of three ports in a row that nobody uses."""
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    sockets = bind(context, "127.0.0.1", 0)
+    sockets.close()
+    context.term()  # only now are the ports really free
+    return sockets.endpoint.port
+
+
+@pytest.mark.parametrize("taken", [0, 1, 2])
+def test_port_in_use_is_named_in_one_sentence(taken: int) -> None:
+    first = free_ports()
+    with socket.create_server(("127.0.0.1", first + taken)):
+        sentence = rf"Port {first + taken} on 127\.0\.0\.1 is in use; .*--port"
+        with pytest.raises(RobotError, match=sentence):
+            serve(RobotServerConfig(port=first))
+        with pytest.raises(RobotError, match=f"did not start: {sentence}"):
+            spawn_simulation("right", port=first)
+
+
+@pytest.mark.parametrize("port", [-1, 70000])
+def test_impossible_port_is_refused(port: int) -> None:
+    with pytest.raises(RobotError, match="1 to 65533"):
+        serve(RobotServerConfig(port=port))
+
+
+def test_command_line_reports_errors_with_status_one(capsys: pytest.CaptureFixture[str]) -> None:
+    handlers = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+    try:
+        assert main(["--host", "0.0.0.0"]) == 1
+    finally:
+        signal.signal(signal.SIGTERM, handlers[0])
+        signal.signal(signal.SIGINT, handlers[1])
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def start_server(*flags: str) -> subprocess.Popen[str]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "robot.server", "--port", "0", *flags],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert "endpoint" in process.stdout.readline()
+    return process
+
+
+def test_server_ends_when_its_parents_pipe_closes() -> None:
+    process = start_server("--parent-pipe")
+    assert process.stdin is not None
+    process.stdin.close()
+    assert process.wait(PATIENCE_S) == 0
+
+
+def test_server_ends_when_its_parent_is_killed() -> None:
+    script = (
+        "import sys, time; from robot import spawn_simulation; p = spawn_simulation('right');"
+        "print(p.endpoint, flush=True); time.sleep(600)"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    address = parent.stdout.readline().strip()
+    connect(address).close()
+    parent.kill()
+    parent.wait(PATIENCE_S)
+    parent.stdout.close()
+
+    def gone() -> bool:
+        endpoint = parse_endpoint(address)
+        with socket.socket() as probe:
+            return probe.connect_ex((endpoint.host, endpoint.port + 2)) != 0
+
+    until(gone, "the orphaned server ends")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals between processes")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_end_the_server_cleanly(number: signal.Signals) -> None:
+    process = start_server()
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 0
+    assert "Traceback" not in errors
+
+
+def test_serve_runs_in_a_thread_and_stops_when_told() -> None:
+    stop, ready = threading.Event(), threading.Event()
+    endpoints: list[Endpoint] = []
+
+    def on_ready(endpoint: Endpoint) -> None:
+        endpoints.append(endpoint)
+        ready.set()
+
+    thread = threading.Thread(target=serve, args=(RobotServerConfig(port=0), stop, on_ready))
+    thread.start()
+    assert ready.wait(PATIENCE_S)
+    with connect(str(endpoints[0])) as link:
+        assert link.robot == "allegro_right"
+    stop.set()
+    thread.join(PATIENCE_S)
+    assert not thread.is_alive()

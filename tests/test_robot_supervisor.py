@@ -1,0 +1,403 @@
+"""The mode machine, its guards and the motion limits, driven by explicit times."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from robot.errors import RobotError
+from robot.hands import hand_spec
+from robot.limits import JointLimits, MotionLimiter
+from robot.messages import JointTrajectory
+from robot.supervisor import Supervisor
+from robot.supervisor_config import SupervisorConfig
+
+SPEC = hand_spec("right")
+MS = 1_000_000
+STEP = 2 * MS
+MID = (SPEC.lower_rad + SPEC.upper_rad) / 2
+
+
+def trajectory(seq: int, t_ns: int, q_rad: np.ndarray, **changes: Any) -> JointTrajectory:
+    """Published at `t_ns`, standing at `q_rad` (n,) or moving through q_rad (k,n) every 33 ms."""
+    rows = np.atleast_2d(q_rad)
+    content: dict[str, Any] = {
+        "seq": seq,
+        "hand": "right",
+        "valid": True,
+        "source_state": "tracking",
+        "t_capture_ns": max(t_ns - 20 * MS, 0),
+        "t_publish_ns": t_ns,
+        "joint_names": SPEC.joint_names,
+        "t_ns": t_ns + 33 * MS * np.arange(len(rows)),
+        "q_rad": rows,
+    }
+    return JointTrajectory(**{**content, **changes})
+
+
+class Rig:
+    """A supervisor with ideal motors: what is commanded is measured at the next step."""
+
+    def __init__(self, q_rad: np.ndarray | None = None, config: SupervisorConfig | None = None) -> None:
+        self.supervisor = Supervisor(SPEC, config)
+        self.t_ns = 1_000_000 * MS
+        self.seq = 0
+        self.q_rad = np.array(SPEC.home_rad if q_rad is None else q_rad)
+        self.outputs: list[np.ndarray | None] = []
+
+    def offer(self, q_rad: np.ndarray, **changes: Any) -> str:
+        self.seq += 1
+        return self.supervisor.offer(trajectory(self.seq, self.t_ns, q_rad, **changes), self.t_ns)
+
+    def run(self, duration_ms: float, goal_rad: np.ndarray | None = None) -> None:
+        """Step for a while; with a goal, targets for it arrive every 33 ms."""
+        end_ns = self.t_ns + int(duration_ms * MS)
+        next_offer_ns = self.t_ns
+        while self.t_ns < end_ns:
+            if goal_rad is not None and self.t_ns >= next_offer_ns:
+                self.offer(goal_rad)
+                next_offer_ns += 33 * MS
+            target = self.supervisor.step(self.t_ns, self.q_rad)
+            self.outputs.append(target)
+            if target is not None:
+                self.q_rad = target
+            self.t_ns += STEP
+
+    def command(self, name: str) -> str:
+        return self.supervisor.command(name, self.t_ns)
+
+    @property
+    def mode(self) -> str:
+        return self.supervisor.mode
+
+
+def tracking_rig() -> Rig:
+    rig = Rig()
+    assert rig.command("arm") == ""
+    rig.run(200, SPEC.home_rad)
+    assert rig.mode == "TRACKING"
+    return rig
+
+
+def test_disarmed_robot_does_not_move_whatever_is_sent() -> None:
+    rig = Rig()
+    rig.run(500, MID)
+    assert rig.mode == "DISARMED"
+    assert all(output is None for output in rig.outputs)
+
+
+def test_armed_robot_holds_its_pose_until_the_first_target() -> None:
+    rig = Rig()
+    rig.command("arm")
+    rig.run(5000)
+    assert rig.mode == "ENGAGING"
+    np.testing.assert_allclose(rig.q_rad, SPEC.home_rad, atol=1e-9)
+
+
+def test_engages_without_a_jump_and_then_tracks() -> None:
+    rig = Rig(q_rad=SPEC.lower_rad)
+    rig.command("arm")
+    rig.run(100, SPEC.upper_rad)
+    assert rig.mode == "ENGAGING"
+    speed = np.abs(np.diff(np.array(rig.outputs[1:]), axis=0)) / (STEP / 1e9)
+    share = SupervisorConfig().engage_velocity_share
+    assert (speed[:5] <= 0.3 * SPEC.max_velocity_rad_s).all()
+    assert share * SPEC.max_velocity_rad_s.min() * 0.05 < np.abs(rig.q_rad - SPEC.lower_rad).max() < 0.3
+    rig.run(3000, SPEC.upper_rad)
+    assert rig.mode == "TRACKING"
+    np.testing.assert_allclose(rig.q_rad, SPEC.upper_rad, atol=1e-3)
+
+
+def test_moving_operator_is_caught_up_with() -> None:
+    rig = Rig()
+    rig.command("arm")
+    start_ns = rig.t_ns
+    while rig.mode != "TRACKING" and rig.t_ns < start_ns + 4000 * MS:
+        swing = 0.5 * np.sin(2 * np.pi * 1.0 * (rig.t_ns - start_ns) / 1e9)
+        rig.run(33, np.clip(MID + swing, SPEC.lower_rad, SPEC.upper_rad))
+    assert rig.mode == "TRACKING"
+
+
+def test_plays_between_instants_at_the_true_time_and_never_past_the_last() -> None:
+    rig = tracking_rig()
+    rows = SPEC.home_rad + np.linspace(0.0, 0.06, 4)[:, None] * np.eye(16)[1]
+    start_ns = rig.t_ns
+    rig.offer(rows)
+    rig.run(50)
+    middle = rig.outputs[-1]
+    assert middle is not None
+    elapsed_s = (rig.t_ns - STEP - start_ns) / 1e9
+    assert middle[1] - SPEC.home_rad[1] == pytest.approx(0.06 * elapsed_s / 0.099, abs=0.004)
+    rig.run(90)  # past the last instant, before the watchdog
+    assert rig.mode == "TRACKING"
+    assert rig.q_rad[1] == pytest.approx(SPEC.home_rad[1] + 0.06, abs=1e-4)
+
+
+def test_hold_after_stale_targets_then_disarmed() -> None:
+    rig = tracking_rig()
+    rig.offer(SPEC.home_rad)
+    rig.run(150)
+    assert rig.mode == "TRACKING"
+    rig.run(10)
+    assert rig.mode == "HOLD"
+    rig.run(1830)
+    assert rig.mode == "HOLD"
+    rig.run(20)
+    assert rig.mode == "DISARMED"
+    assert rig.outputs[-1] is None
+    assert (rig.supervisor.counters.holds, rig.supervisor.counters.watchdog_disarms) == (1, 1)
+
+
+def test_moving_robot_brakes_to_rest_when_targets_stop() -> None:
+    rig = tracking_rig()
+    rows = np.linspace(SPEC.home_rad, SPEC.upper_rad, 20)  # a fast move, predicted far ahead
+    rig.offer(rows)
+    rig.run(160)
+    assert rig.mode == "HOLD"
+    rig.run(100)
+    held = rig.q_rad.copy()
+    rig.run(500)
+    np.testing.assert_array_equal(rig.q_rad, held)
+    assert (held < SPEC.upper_rad - 0.05).any()
+
+
+@pytest.mark.parametrize("changes", [{"source_state": "lost"}, {"valid": False}])
+def test_lost_or_invalid_targets_do_not_feed_the_watchdog(changes: dict[str, Any]) -> None:
+    rig = tracking_rig()
+    for _ in range(10):
+        assert rig.offer(MID, **changes) != ""
+        rig.run(33)
+    assert rig.mode == "HOLD"
+    np.testing.assert_allclose(rig.q_rad, SPEC.home_rad, atol=1e-6)
+    assert rig.supervisor.counters.not_fresh == 10
+
+
+def test_targets_after_hold_engage_again_softly() -> None:
+    rig = tracking_rig()
+    rig.run(200)
+    assert rig.mode == "HOLD"
+    rig.outputs.clear()
+    rig.run(40, MID)
+    assert rig.mode == "ENGAGING"
+    speed = np.abs(np.diff(np.array(rig.outputs), axis=0)) / (STEP / 1e9)
+    assert (speed <= 0.3 * SPEC.max_velocity_rad_s).all()
+
+
+def test_stop_is_latched_until_reset_and_arm() -> None:
+    rig = tracking_rig()
+    assert rig.command("stop") == ""
+    rig.run(300, MID)
+    assert rig.mode == "STOPPED"
+    assert all(output is None for output in rig.outputs[-100:])
+    for name in ("arm", "disarm", "home"):
+        assert "reset" in rig.command(name)
+        assert rig.mode == "STOPPED"
+    assert rig.command("reset") == ""
+    assert rig.mode == "DISARMED"
+    rig.run(300, MID)
+    assert rig.mode == "DISARMED"
+    assert rig.command("arm") == ""
+    rig.run(100, MID)
+    assert rig.mode == "ENGAGING"
+
+
+def test_illegal_commands_say_why_and_change_nothing() -> None:
+    rig = Rig()
+    assert "nothing to reset" in rig.command("reset")
+    assert "arm first" in rig.command("home")
+    assert "there is no command" in rig.command("dance").lower()
+    assert rig.mode == "DISARMED"
+
+
+def test_home_moves_slowly_and_ignores_targets_until_there() -> None:
+    rig = Rig(q_rad=MID)
+    rig.command("arm")
+    rig.run(300, MID)
+    assert rig.mode == "TRACKING"
+    assert rig.command("home") == ""
+    rig.outputs.clear()
+    rig.run(300, MID)
+    moved = np.array(rig.outputs)
+    speed = np.abs(np.diff(moved, axis=0)) / (STEP / 1e9)
+    assert (speed <= 0.21 * SPEC.max_velocity_rad_s).all()
+    assert (np.abs(moved[-1] - SPEC.home_rad) < np.abs(moved[0] - SPEC.home_rad) + 1e-9).all()
+    rig.run(3000)
+    np.testing.assert_allclose(rig.q_rad, SPEC.home_rad, atol=2e-3)
+
+
+def test_measured_nan_stops_the_robot_with_a_reason() -> None:
+    rig = tracking_rig()
+    assert rig.supervisor.step(rig.t_ns, np.full(16, np.nan)) is None
+    assert rig.mode == "STOPPED"
+    assert "not finite" in rig.supervisor.fault
+
+
+def test_joints_are_matched_by_name_in_any_order() -> None:
+    rig = tracking_rig()
+    order = np.random.default_rng(1).permutation(16)
+    names = tuple(SPEC.joint_names[i] for i in order)
+    goal = SPEC.home_rad + 0.05 * np.arange(16) / 16
+    for _ in range(10):
+        assert rig.offer(goal[order], joint_names=names) == ""
+        rig.run(33)
+    np.testing.assert_allclose(rig.q_rad, goal, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "names", [("joint_0.0",), (*SPEC.joint_names[:-1], "wheel"), (*SPEC.joint_names, "extra")]
+)
+def test_unknown_or_missing_joints_reject_the_message(names: tuple[str, ...]) -> None:
+    rig = tracking_rig()
+    assert "joint_15.0" in rig.offer(np.zeros(len(names)), joint_names=names)
+    assert rig.supervisor.counters.unknown_joints == 1
+
+
+def test_other_hands_targets_are_rejected() -> None:
+    rig = tracking_rig()
+    assert "left" in rig.offer(MID, hand="left")
+    assert rig.supervisor.counters.wrong_hand == 1
+
+
+def test_duplicates_and_old_messages_are_rejected() -> None:
+    rig = tracking_rig()
+    now = rig.t_ns
+    assert rig.supervisor.offer(trajectory(100, now, MID), now) == ""
+    assert rig.supervisor.offer(trajectory(100, now, MID), now) != ""
+    assert rig.supervisor.offer(trajectory(99, now - 10 * MS, MID), now) != ""
+    assert rig.supervisor.offer(trajectory(101, now - 10 * MS, MID), now) != ""
+    assert rig.supervisor.counters.out_of_order == 3
+
+
+def test_restarted_publisher_is_accepted_once_the_old_one_is_silent() -> None:
+    rig = tracking_rig()
+    now = rig.t_ns
+    rig.supervisor.offer(trajectory(1000, now, MID), now)
+    assert rig.supervisor.offer(trajectory(0, now + 50 * MS, MID), now + 50 * MS) != ""
+    assert rig.supervisor.offer(trajectory(1, now + 200 * MS, MID), now + 200 * MS) == ""
+
+
+def test_second_publisher_does_not_mix_in() -> None:
+    rig = tracking_rig()
+    rig.seq = 1000
+    refused = 0
+    for i in range(20):
+        assert rig.offer(SPEC.home_rad) == ""
+        late_ns = rig.t_ns + 10 * MS
+        refused += rig.supervisor.offer(trajectory(i, late_ns, MID), late_ns) != ""
+        rig.run(33)
+    assert refused == 20
+    np.testing.assert_allclose(rig.q_rad, SPEC.home_rad, atol=1e-6)
+
+
+def test_late_and_future_messages_are_rejected() -> None:
+    rig = tracking_rig()
+    now = rig.t_ns
+    assert "old" in rig.supervisor.offer(trajectory(500, now - 200 * MS, MID), now)
+    assert "clock offset" in rig.supervisor.offer(trajectory(500, now + 500 * MS, MID), now)
+    assert (rig.supervisor.counters.too_old, rig.supervisor.counters.from_future) == (1, 1)
+
+
+def test_targets_beyond_the_limits_are_clipped_and_counted() -> None:
+    rig = tracking_rig()
+    rig.offer(SPEC.upper_rad + np.eye(16)[3] + np.eye(16)[7])
+    assert rig.supervisor.counters.joint_limits == 2
+    rig.run(3000, SPEC.upper_rad + 1.0)
+    assert (rig.q_rad <= SPEC.upper_rad).all()
+    np.testing.assert_allclose(rig.q_rad, SPEC.upper_rad, atol=1e-3)
+
+
+def test_stalled_loop_never_makes_one_large_step() -> None:
+    rig = tracking_rig()
+    before = rig.q_rad.copy()
+    rig.t_ns += 5000 * MS
+    rig.offer(MID)
+    after = rig.supervisor.step(rig.t_ns, before)
+    assert after is not None
+    assert (np.abs(after - before) <= SPEC.max_velocity_rad_s * 0.02 + 1e-9).all()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"hold_after_ms": 0.0},
+        {"engage_velocity_share": 2.0},
+        {"disarm_after_ms": 10.0},
+        {"max_step_s": np.nan},
+    ],
+)
+def test_impossible_settings_are_refused_by_name(changes: dict[str, float]) -> None:
+    with pytest.raises(RobotError, match=next(iter(changes))):
+        replace(SupervisorConfig(), **changes)
+
+
+finite_pose = st.lists(st.floats(-1e6, 1e6), min_size=16, max_size=16)
+event = st.one_of(
+    st.tuples(st.just("offer"), finite_pose, st.integers(-300, 300), st.integers(0, 50)),
+    st.tuples(st.just("wait"), st.integers(0, 400)),
+    st.tuples(st.just("command"), st.sampled_from(["arm", "arm", "arm", "disarm", "stop", "reset", "home"])),
+)
+
+
+@given(st.lists(event, max_size=25), st.sampled_from([MS, 2 * MS, 3 * MS, 17 * MS]))
+@settings(max_examples=60, deadline=None)
+def test_output_stays_within_every_limit_whatever_is_offered(events: list[Any], step_ns: int) -> None:
+    supervisor = Supervisor(SPEC)
+    t_ns, q_rad = 10_000 * MS, np.array(SPEC.home_rad)
+    last: np.ndarray | None = None
+    last_speed = np.zeros(16)
+    supervisor.command("arm", t_ns)
+    for kind, *content in events:
+        steps = 1
+        if kind == "offer":
+            pose, shift_ms, seq = content
+            supervisor.offer(trajectory(seq, t_ns + shift_ms * MS, np.array(pose)), t_ns)
+        elif kind == "wait":
+            steps = content[0] * MS // step_ns // 4
+        else:
+            supervisor.command(content[0], t_ns)
+        for _ in range(steps):
+            output = supervisor.step(t_ns, q_rad)
+            t_ns += step_ns
+            if output is None:
+                last, last_speed = None, np.zeros(16)
+                continue
+            assert np.isfinite(output).all()
+            assert ((output >= SPEC.lower_rad) & (output <= SPEC.upper_rad)).all()
+            if last is not None:
+                speed = (output - last) / (step_ns / 1e9)
+                assert (np.abs(speed) <= SPEC.max_velocity_rad_s + 1e-6).all()
+                change = np.abs(speed - last_speed)
+                assert (change <= SPEC.max_acceleration_rad_s2 * step_ns / 1e9 + 1e-6).all()
+                last_speed = speed
+            last = q_rad = output
+
+
+@given(st.lists(st.tuples(st.floats(-3, 3), st.floats(1e-4, 0.02)), min_size=5, max_size=80))
+@settings(max_examples=100, deadline=None)
+def test_limiter_brakes_in_time_for_targets_and_limits_at_any_rate(moves: list[tuple[float, float]]) -> None:
+    limits = JointLimits(np.array([-1.0]), np.array([1.0]), np.array([5.0]), np.array([100.0]))
+    limiter = MotionLimiter(limits, np.zeros(1))
+    speed = 0.0
+    for target, dt_s in moves:
+        before = limiter.q_rad[0]
+        q_rad, _ = limiter.step(np.array([target]), dt_s)
+        now = (q_rad[0] - before) / dt_s
+        assert abs(now) <= 5.0 + 1e-9
+        assert abs(now - speed) <= 100.0 * dt_s + 1e-6
+        speed = now
+    for _ in range(2000):
+        q_rad, _ = limiter.step(np.array([0.3]), 0.002)
+    assert q_rad[0] == pytest.approx(0.3, abs=1e-6)
+
+
+def test_limiter_names_impossible_limits() -> None:
+    ones = np.ones(2)
+    with pytest.raises(RobotError, match="lower_rad"):
+        JointLimits(ones, ones, ones, ones)
+    with pytest.raises(RobotError, match="max_velocity_rad_s"):
+        JointLimits(-ones, ones, 0 * ones, ones)
