@@ -1,0 +1,59 @@
+"""Opens the source that a `--source` argument names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from app.errors import AppError
+from app.recording import is_recording
+from app.sources.base import Source
+from app.sources.recording import RecordingSource
+from app.sources.stream import SCHEMES, StreamSource, without_password
+from app.sources.video import VideoSource
+from app.sources.webcam import WebcamSource
+
+LEGAL = (
+    "webcam[:N], synthetic[:SEED], the path of a video file or of a recording (PATH.rec), "
+    f"or a URL ({', '.join(SCHEMES)})"
+)
+
+
+def open_source(spec: str, *, realtime: bool, loop: bool = False) -> Source:
+    """The source of frames that `spec` names; the caller closes it.
+
+    Args:
+        spec: webcam[:N] | synthetic[:SEED] | PATH of a video | PATH of a recording | URL of a stream.
+        realtime: play files and the synthetic camera at their own pace; cameras and streams always are.
+        loop: let the synthetic camera start again at its end.
+
+    Raises:
+        AppError: `spec` is of no legal form, or what it names cannot be opened.
+    """
+    kind, colon, number = spec.partition(":")
+    if kind == "webcam":
+        return WebcamSource(_number(spec, number) if colon else 0)
+    if kind == "synthetic":
+        seed = _number(spec, number) if colon else 0
+        # It renders with packages that take long to import.
+        from app.sources.synthetic import SyntheticSource
+
+        return SyntheticSource(seed=seed, realtime=realtime, loop=loop)
+    scheme, is_url, _ = spec.partition("://")
+    if is_url:
+        if scheme.lower() not in SCHEMES:
+            raise AppError(f"cannot open {without_password(spec)!r}: use {LEGAL}")
+        return StreamSource(spec)
+    if not spec:
+        raise AppError(f"the source is empty: use {LEGAL}")
+    path = Path(spec).expanduser()
+    if path.is_dir() and (is_recording(path) or path.suffix == ".rec"):
+        return RecordingSource(path, realtime=realtime)
+    if not path.exists():
+        raise AppError(f"there is no source {spec!r}: use {LEGAL}")
+    return VideoSource(path, realtime=realtime)
+
+
+def _number(spec: str, number: str) -> int:
+    if not (number.isascii() and number.isdigit()):
+        raise AppError(f"the source {spec!r} has no number from 0 after its colon: use {LEGAL}")
+    return int(number)

@@ -1,0 +1,117 @@
+"""A recording made with --record, played again with its own times."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from pathlib import Path
+
+from app.errors import AppError
+from app.frame import Frame
+from app.pacing import NS_PER_S, Playback
+from app.recording import RecordingReader
+from app.sources.base import EndOfSource
+
+logger = logging.getLogger(__name__)
+
+
+class RecordingSource:
+    """Frames of a recording; see app.sources.base.Source.
+
+    In real time, frames come as far apart as they were recorded, late ones are skipped, and `t_capture_ns` is
+    monotonic time of now. Otherwise every frame comes, with the time it was recorded. `Frame.index` is the
+    recorded one.
+
+    Attributes:
+        truncated: True once the recording turned out to be cut off.
+    """
+
+    live = False
+
+    def __init__(self, directory: Path, realtime: bool, playback: Playback | None = None) -> None:
+        """Open the recording and decode its first frame.
+
+        Args:
+            directory: what --record made.
+            realtime: pace by the recorded times.
+            playback: keeps the pace; a Playback on the system's clock if None.
+
+        Raises:
+            AppError: it is no recording, of a newer version, or has no frame.
+        """
+        directory = Path(directory)
+        reader = RecordingReader(directory)
+        self._reader = reader
+        self._frames = reader.frames()
+        self._playback = playback or Playback(realtime)
+        self._pending = next(self._frames, None)
+        if self._pending is None:
+            raise AppError(f"the recording {directory} has no frames; record again")
+        self._lock = threading.Lock()  # a generator must not be closed while it runs
+        self._t_first_ns = self._pending.t_capture_ns
+        self._closed = False
+        self._status = ""
+        self.name = directory.name
+        self.fps = reader.meta.fps
+        height, width = self._pending.image.shape[:2]
+        self.size_px = (width, height)
+        self.frame_count = reader.meta.frame_count
+
+    @property
+    def truncated(self) -> bool:
+        return self._reader.truncated
+
+    @property
+    def status(self) -> str:
+        """Empty, or a warning once the recording has turned out to be cut off."""
+        return self._status
+
+    def read(self, timeout_s: float) -> Frame | None:
+        """The next frame, when it is due; None if it is not due within `timeout_s`.
+
+        Raises:
+            EndOfSource: after the last frame, and after `close`.
+        """
+        with self._lock:
+            if not self._closed and self._pending is None:
+                self._pending = next(self._frames, None)  # before it is due, so that decoding adds no delay
+            if self._closed or self._pending is None:
+                self._note_end()
+                raise EndOfSource
+            t_media_ns = self._t_media_ns(self._pending)
+        if not self._playback.wait(t_media_ns, timeout_s):
+            return None
+        with self._lock:
+            if self._closed or self._pending is None:
+                raise EndOfSource
+            frame, self._pending = self._pending, None
+            if not self._playback.realtime:
+                return frame
+            frame = self._newest_due(frame)
+            return Frame(frame.index, self._playback.t_capture_ns(self._t_media_ns(frame)), frame.image)
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+            self._frames.close()
+
+    def _newest_due(self, frame: Frame) -> Frame:
+        """`frame`, or the newest one after it that is due already."""
+        period_ns = round(NS_PER_S / self.fps)
+        while self._playback.is_due(self._t_media_ns(frame) + period_ns):
+            newer = next(self._frames, None)
+            if newer is None:
+                break
+            if not self._playback.is_due(self._t_media_ns(newer)):
+                self._pending = newer
+                break
+            frame = newer
+        return frame
+
+    def _t_media_ns(self, frame: Frame) -> int:
+        return frame.t_capture_ns - self._t_first_ns
+
+    def _note_end(self) -> None:
+        if self._reader.truncated and not self._status:
+            self._status = f"the recording {self.name} is cut off; all frames before that were played"
+            logger.warning("%s", self._status)

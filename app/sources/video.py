@@ -1,0 +1,208 @@
+"""A video file, played at its own pace as a camera would, or frame by frame as fast as possible."""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+from pathlib import Path
+
+import numpy as np
+
+from app.errors import AppError
+from app.frame import Frame
+from app.opencv import cv2
+from app.pacing import NS_PER_S, Playback
+from app.sources.base import EndOfSource
+
+logger = logging.getLogger(__name__)
+
+_DEFAULT_FPS = 30.0
+_LEGAL_FPS = (1.0, 240.0)
+_LONGEST_STEP_S = 10.0  # a larger one between two frames is a broken timestamp
+_READS_PAST_DAMAGE = (
+    20  # FFmpeg reports the end and unreadable data alike: try again before believing the end
+)
+_MAX_SKIPPED_AT_ONCE = 60  # a file that decodes slower than real time still shows a picture now and then
+
+
+class VideoSource:
+    """Frames of a video file; see app.sources.base.Source.
+
+    In real time, frames that are late are skipped and leave a gap in `Frame.index`, and `t_capture_ns` is
+    monotonic. Otherwise every frame comes, and `t_capture_ns` is the file's own clock, from 0.
+
+    Attributes:
+        corrupt_frames: frames that could not be decoded, complete at the end of the file; they are left out.
+        truncated: True once the file has ended well before the length it states.
+    """
+
+    live = False
+
+    def __init__(self, path: Path, realtime: bool, playback: Playback | None = None) -> None:
+        """Open the file and decode its first frame.
+
+        Args:
+            path: any format that FFmpeg decodes.
+            realtime: pace by the file's clock.
+            playback: keeps the pace; a Playback on the system's clock if None.
+
+        Raises:
+            AppError: there is no such file, or it cannot be decoded.
+        """
+        path = Path(path)
+        _check_file(path)
+        self._capture = cv2.VideoCapture(str(path.absolute()), cv2.CAP_FFMPEG)
+        self._playback = playback or Playback(realtime)
+        self._lock = threading.Lock()  # a capture must not be released while it decodes
+        self._ended = False
+        self._index = -1
+        self._t_first_msec = 0.0
+        self._t_media_ns = -1
+        self.name = path.name
+        self.corrupt_frames = 0
+        self.truncated = False
+        self._status = ""
+        fps = self._capture.get(cv2.CAP_PROP_FPS)
+        self.fps = fps if _LEGAL_FPS[0] <= fps <= _LEGAL_FPS[1] else _DEFAULT_FPS
+        count = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
+        self.frame_count = int(count) if math.isfinite(count) and 1 <= count < 1e9 else None
+        self._pending = self._decode_next() if self._capture.isOpened() else None
+        if self._pending is None:
+            self._capture.release()
+            raise AppError(_why_undecodable(path))
+        height, width = self._pending.shape[:2]
+        self.size_px = (width, height)
+
+    @property
+    def status(self) -> str:
+        """Empty, or a warning once the file has turned out damaged."""
+        return self._status
+
+    def read(self, timeout_s: float) -> Frame | None:
+        """The next frame, when it is due; None if it is not due within `timeout_s`.
+
+        Raises:
+            EndOfSource: after the last frame, and after `close`.
+        """
+        with self._lock:
+            if self._pending is None and not self._ended:
+                self._pending = self._decode_next()  # before it is due, so that decoding adds no delay
+                if self._pending is None:
+                    self._ended = True
+                    self._note_damage()
+            if self._ended or self._pending is None:
+                raise EndOfSource
+        if not self._playback.wait(self._t_media_ns, timeout_s):
+            return None
+        with self._lock:
+            if self._ended:
+                raise EndOfSource
+            if self._playback.realtime:
+                self._skip_late()
+            image, self._pending = self._pending, None
+            return Frame(self._index, self._playback.t_capture_ns(self._t_media_ns), image)
+
+    def close(self) -> None:
+        with self._lock:
+            self._ended = True
+            self._capture.release()
+
+    def _skip_late(self) -> None:
+        """Decode on while the frame after the pending one is due too; the last one stays if the file ends."""
+        period_ns = round(NS_PER_S / self.fps)
+        for _ in range(_MAX_SKIPPED_AT_ONCE):
+            if not self._playback.is_due(self._t_media_ns + period_ns):
+                return
+            newer = self._decode_next()
+            if newer is None:
+                return  # the pending one was the last; the next read finds the end again
+            self._pending = newer
+
+    def _decode_next(self) -> np.ndarray | None:
+        """The next frame that can be decoded, with `_index` and `_t_media_ns` set to it; None at the end."""
+        for _ in range(_READS_PAST_DAMAGE):
+            try:
+                if not self._capture.grab():
+                    continue
+                self._index += 1
+                self._advance_clock()
+                good, image = self._capture.retrieve()
+            except cv2.error as error:
+                logger.debug("%s, frame %d: %s", self.name, self._index, error)
+                continue
+            if good and image is not None and image.size:
+                return image
+            self.corrupt_frames += 1
+        return None
+
+    def _advance_clock(self) -> None:
+        """Set the clock to the frame just grabbed: its timestamp, or one period on where that is no use."""
+        t_msec = self._capture.get(cv2.CAP_PROP_POS_MSEC)
+        if self._index == 0:
+            self._t_first_msec = t_msec if math.isfinite(t_msec) else 0.0
+            self._t_media_ns = 0
+            return
+        step_s = (t_msec - self._t_first_msec) / 1000.0 - self._t_media_ns / NS_PER_S
+        if 0.0 < step_s <= _LONGEST_STEP_S:
+            self._t_media_ns = round((t_msec - self._t_first_msec) * 1e6)
+        else:
+            self._t_media_ns += round(NS_PER_S / self.fps)
+
+    def _note_damage(self) -> None:
+        """At the end: compare with what the file said of itself."""
+        got = self._index + 1
+        if self.frame_count is not None:
+            period_s = 1.0 / self.fps
+            stated_s = self.frame_count * period_s
+            played_s = self._t_media_ns / NS_PER_S + period_s
+            missing = self.frame_count - got
+            tolerance = max(2.0, 0.01 * self.frame_count)  # some formats only estimate their length
+            self.truncated = missing > tolerance and stated_s - played_s > tolerance * period_s
+            if self.truncated:
+                self._status = f"{self.name} is damaged: it ends after {got} of {self.frame_count} frames"
+            elif missing > tolerance:
+                self.corrupt_frames += missing
+        if not self.truncated and self.corrupt_frames:
+            self._status = f"{self.name} is damaged: {self.corrupt_frames} frames could not be decoded"
+        if self._status:
+            logger.warning("%s", self._status)
+
+
+def _check_file(path: Path) -> None:
+    if path.is_dir():
+        raise AppError(f"{path} is a directory, and neither a video file nor a recording made with --record")
+    if not path.exists():
+        raise AppError(f"there is no video file {path}")
+    try:
+        with path.open("rb") as file:
+            empty = not file.read(1)
+    except OSError as error:
+        raise AppError(f"cannot read the video {path}: {error.strerror}") from error
+    if empty:
+        raise AppError(f"the video {path} is empty (0 bytes)")
+
+
+def _why_undecodable(path: Path) -> str:
+    if _is_mp4_without_index(path):
+        return f"cannot decode {path}: it is cut off (the index at an MP4's end is missing); copy it again"
+    return f"cannot decode {path}: it is no video, is damaged, or has an unknown codec; try another file"
+
+
+def _is_mp4_without_index(path: Path) -> bool:
+    """True if the file starts like an MP4 and has no `moov` box: ISO/IEC 14496-12, boxes of (size, type)."""
+    kinds = []
+    with path.open("rb") as file:
+        end = file.seek(0, 2)
+        at = 0
+        while at + 8 <= end:
+            file.seek(at)
+            header = file.read(16)
+            size = int.from_bytes(header[:4], "big")
+            kinds.append(header[4:8])
+            if size == 1:
+                size = int.from_bytes(header[8:16], "big")
+            if size < 8:  # 0: up to the end of the file
+                break
+            at += size
+    return bool(kinds) and kinds[0] == b"ftyp" and b"moov" not in kinds

@@ -1,0 +1,43 @@
+"""What several test modules share: the recorded data beside the repository and the detector's model file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from app import assets
+from app.errors import AppError
+from app.opencv import cv2
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Directory of the real recordings; skips where they are absent."""
+    beside = Path(__file__).resolve().parents[2] / "shared" / "data"
+    directory = Path(os.environ.get("POSEHAND_SHARED_DATA", beside))
+    if not (directory / "video").is_dir():
+        pytest.skip(f"no recordings at {directory}; set POSEHAND_SHARED_DATA to their directory")
+    return directory
+
+
+@pytest.fixture(scope="session")
+def hand_landmarker_asset() -> Path:
+    """The hand detector's model file; skips where it can be neither found nor fetched."""
+    try:
+        return assets.resolve(assets.HAND_LANDMARKER)
+    except AppError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def small_video(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twenty frames without a hand in them, 30 fps."""
+    path = tmp_path_factory.mktemp("video") / "grey.mp4"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 30.0, (320, 240))
+    for i in range(20):
+        writer.write(np.full((240, 320, 3), 100 + i, dtype=np.uint8))
+    writer.release()
+    return path

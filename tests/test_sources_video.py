@@ -1,0 +1,320 @@
+"""Video files and recordings as sources: pacing, damage, and what the errors say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from app.errors import AppError
+from app.frame import Frame
+from app.opencv import cv2
+from app.pacing import Playback
+from app.recording import FRAMES_FILE, RecordingWriter
+from app.sources.base import EndOfSource, Source
+from app.sources.recording import RecordingSource
+from app.sources.video import VideoSource
+
+COUNT = 30
+FPS = 30.0
+SIZE_PX = (64, 48)
+T_RECORDED_NS = 5 * 10**12
+
+
+class FakeClock:
+    """A clock that moves only when told to, or when someone sleeps."""
+
+    def __init__(self) -> None:
+        self.t_ns = 10**15
+
+    def now_ns(self) -> int:
+        return self.t_ns
+
+    def sleep_s(self, duration_s: float) -> None:
+        self.t_ns += round(duration_s * 1e9)
+
+    def playback(self) -> Playback:
+        return Playback(True, self.now_ns, self.sleep_s)
+
+
+def write_video(path: Path, count: int = COUNT, fps: float = FPS, fourcc: str = "mp4v") -> Path:
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*fourcc), fps, (160, 120))
+    assert writer.isOpened()
+    noise = np.random.default_rng(0)
+    for i in range(count):
+        image = noise.integers(0, 60, (120, 160, 3), dtype=np.uint8)
+        image[:, :80] += np.uint8(5 * i % 190)
+        writer.write(image)
+    writer.release()
+    return path
+
+
+def write_recording(path: Path) -> Path:
+    with RecordingWriter(path, SIZE_PX, FPS, blocking=True) as writer:
+        for i in range(COUNT):
+            image = np.full((48, 64, 3), 5 * i, np.uint8)
+            writer.write(Frame(i, T_RECORDED_NS + i * 33_333_333, image))
+    return path
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_video(tmp_path_factory.mktemp("video") / "clip ü.mp4")
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_recording(tmp_path_factory.mktemp("recording") / "run.rec")
+
+
+Open = Callable[..., Source]
+
+
+@pytest.fixture(params=["video", "recording"])
+def open_any(request: pytest.FixtureRequest, video: Path, recording: Path) -> Open:
+    if request.param == "video":
+        return lambda *arguments: VideoSource(video, *arguments)
+    return lambda *arguments: RecordingSource(recording, *arguments)
+
+
+def read_all(source: Source) -> list[Frame]:
+    frames = []
+    while True:
+        try:
+            frame = source.read(10.0)
+        except EndOfSource:
+            source.close()
+            return frames
+        assert frame is not None
+        frames.append(frame)
+
+
+# --- both ---------------------------------------------------------------------------------------------------
+
+
+def test_every_frame_comes_when_not_in_real_time(open_any: Open) -> None:
+    source = open_any(False)
+    frames = read_all(source)
+    assert [f.index for f in frames] == list(range(COUNT))
+    steps_ns = np.diff([f.t_capture_ns for f in frames])
+    np.testing.assert_allclose(steps_ns, 1e9 / FPS, atol=2)
+    assert source.frame_count == COUNT
+    assert source.fps == FPS
+    assert not source.live
+    assert source.status == ""
+    assert frames[0].image.shape == (source.size_px[1], source.size_px[0], 3)
+    for frame in frames:
+        assert abs(float(frame.image[:, :10].mean()) - 5 * frame.index) < 35
+
+
+def test_frames_come_when_they_are_due_in_real_time(open_any: Open) -> None:
+    clock = FakeClock()
+    t_start_ns = clock.t_ns
+    frames = read_all(open_any(True, clock.playback()))
+    assert [f.index for f in frames] == list(range(COUNT))
+    t_ns = [f.t_capture_ns - t_start_ns for f in frames]
+    np.testing.assert_allclose(t_ns, np.arange(COUNT) * 1e9 / FPS, atol=100)
+    assert clock.t_ns >= frames[-1].t_capture_ns
+
+
+def test_late_frames_are_skipped_in_real_time(open_any: Open) -> None:
+    clock = FakeClock()
+    source = open_any(True, clock.playback())
+    first = source.read(1.0)
+    assert first is not None
+    assert first.index == 0
+    clock.t_ns += 350_000_000  # the pipeline was busy for ten and a half frames
+    late = source.read(1.0)
+    assert late is not None
+    assert late.index == 10
+    assert clock.t_ns - late.t_capture_ns < 1e9 / FPS
+    following = source.read(1.0)
+    assert following is not None
+    assert following.index == 11
+    source.close()
+
+
+def test_the_last_frame_is_given_even_if_all_are_late(open_any: Open) -> None:
+    clock = FakeClock()
+    source = open_any(True, clock.playback())
+    source.read(1.0)
+    clock.t_ns += 10**10
+    assert [f.index for f in read_all(source)] == [COUNT - 1]
+
+
+def test_a_frame_not_yet_due_is_none_and_comes_later(open_any: Open) -> None:
+    clock = FakeClock()
+    source = open_any(True, clock.playback())
+    source.read(1.0)
+    assert source.read(0.01) is None
+    assert source.read(0.01) is None
+    later = source.read(1.0)
+    assert later is not None
+    assert later.index == 1
+    source.close()
+
+
+def test_the_playback_starts_with_the_first_read(open_any: Open) -> None:
+    clock = FakeClock()
+    source = open_any(True, clock.playback())
+    clock.t_ns += 10**10  # models are loaded meanwhile
+    first = source.read(1.0)
+    assert first is not None
+    assert (first.index, first.t_capture_ns) == (0, clock.t_ns)
+    source.close()
+
+
+def test_a_closed_source_has_ended(open_any: Open) -> None:
+    source = open_any(False)
+    source.read(1.0)
+    source.close()
+    source.close()
+    with pytest.raises(EndOfSource):
+        source.read(1.0)
+
+
+# --- recordings ---------------------------------------------------------------------------------------------
+
+
+def test_a_recording_keeps_its_own_times_and_indices(recording: Path) -> None:
+    frames = read_all(RecordingSource(recording, realtime=False))
+    assert frames[3].t_capture_ns == T_RECORDED_NS + 3 * 33_333_333
+
+
+def test_a_cut_off_recording_plays_and_warns_at_its_end(tmp_path: Path) -> None:
+    frames_path = write_recording(tmp_path / "run.rec") / FRAMES_FILE
+    frames_path.write_bytes(frames_path.read_bytes()[:-5])
+    source = RecordingSource(tmp_path / "run.rec", realtime=False)
+    assert len(read_all(source)) == COUNT - 1
+    assert source.truncated
+    assert "cut off" in source.status
+
+
+def test_a_recording_without_frames_is_said_so(tmp_path: Path) -> None:
+    RecordingWriter(tmp_path, SIZE_PX, FPS, blocking=True).close()
+    with pytest.raises(AppError, match="has no frames"):
+        RecordingSource(tmp_path, realtime=False)
+
+
+# --- videos -------------------------------------------------------------------------------------------------
+
+
+def test_what_is_no_video_is_said_in_one_sentence(tmp_path: Path, video: Path) -> None:
+    text, empty, cut = (tmp_path / name for name in ("text.mp4", "empty.mp4", "cut.mp4"))
+    text.write_text("not a video\n" * 500)
+    empty.write_bytes(b"")
+    content = video.read_bytes()
+    assert content.rindex(b"moov") > len(content) // 2  # so that half a file lacks it
+    cut.write_bytes(content[: len(content) // 2])
+    for path, message in [
+        (tmp_path / "absent.mp4", "there is no video file"),
+        (tmp_path, "is a directory"),
+        (text, "it is no video"),
+        (empty, "is empty"),
+        (cut, "it is cut off"),
+    ]:
+        with pytest.raises(AppError, match=message) as caught:
+            VideoSource(path, realtime=False)
+        assert str(path) in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_ends_early_plays_and_warns_at_its_end(tmp_path: Path) -> None:
+    whole = write_video(tmp_path / "whole.avi", count=90, fourcc="MJPG")
+    content = whole.read_bytes()
+    cut = tmp_path / "cut.avi"
+    cut.write_bytes(content[: len(content) // 2])
+    source = VideoSource(cut, realtime=False)
+    frames = read_all(source)
+    assert 30 < len(frames) < 60
+    assert source.truncated
+    assert source.status == f"cut.avi is damaged: it ends after {len(frames)} of 90 frames"
+
+
+def test_frames_that_cannot_be_decoded_are_left_out_and_counted(shared_data: Path, tmp_path: Path) -> None:
+    content = bytearray((shared_data / "video" / "hand_thumb_up.mp4").read_bytes())
+    damage = np.random.default_rng(0)
+    for start in damage.integers(200_000, len(content) - 40_000, 30):
+        content[start : start + 2000] = damage.bytes(2000)
+    path = tmp_path / "corrupt.mp4"
+    path.write_bytes(content)
+    source = VideoSource(path, realtime=False)
+    frames = read_all(source)
+    assert 100 < len(frames) < 195
+    assert source.corrupt_frames == 195 - len(frames)
+    assert not source.truncated
+    assert "could not be decoded" in source.status
+    assert (np.diff([f.t_capture_ns for f in frames]) > 0).all()
+
+
+@pytest.mark.parametrize(
+    ("clip", "count", "fps", "size_px"),
+    [("hand_person_a.mp4", 330, 16.667, (640, 640)), ("hand_two_hands.gif", 41, 10.0, (600, 472))],
+)
+def test_real_files_have_their_known_length_rate_and_size(
+    shared_data: Path, clip: str, count: int, fps: float, size_px: tuple[int, int]
+) -> None:
+    source = VideoSource(shared_data / "video" / clip, realtime=False)
+    assert (source.frame_count, source.size_px) == (count, size_px)
+    assert source.fps == pytest.approx(fps, abs=1e-3)
+    frames = read_all(source)
+    assert len(frames) == count
+    assert frames[-1].t_capture_ns == pytest.approx((count - 1) / fps * 1e9, rel=1e-3)
+    assert source.status == ""
+
+
+class OddCapture:
+    """A capture whose container states nonsense and whose timestamps jump about."""
+
+    def __init__(self, t_msec: list[float], fps: float) -> None:
+        self._t_msec = t_msec
+        self._fps = fps
+        self._at = -1
+
+    def isOpened(self) -> bool:
+        return True
+
+    def grab(self) -> bool:
+        self._at += 1
+        return self._at < len(self._t_msec)
+
+    def retrieve(self) -> tuple[bool, np.ndarray]:
+        return True, np.zeros((4, 6, 3), np.uint8)
+
+    def get(self, property_id: int) -> float:
+        if property_id == cv2.CAP_PROP_POS_MSEC:
+            return self._t_msec[self._at]
+        if property_id == cv2.CAP_PROP_FPS:
+            return self._fps
+        return -9.2e18 if property_id == cv2.CAP_PROP_FRAME_COUNT else 0.0
+
+    def release(self) -> None:
+        pass
+
+
+def test_senseless_rates_and_timestamps_are_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "odd.mp4"
+    path.write_bytes(b"any")
+    capture = OddCapture([0.0, 40.0, 40.0, float("nan"), -5.0, 1e15, 200.0], fps=90_000.0)
+    monkeypatch.setattr(cv2, "VideoCapture", lambda *_: capture)
+    source = VideoSource(path, realtime=False)
+    assert source.fps == 30.0
+    assert source.frame_count is None
+    t_ms = [f.t_capture_ns / 1e6 for f in read_all(source)]
+    np.testing.assert_allclose(t_ms, [0.0, 40.0, 73.33, 106.67, 140.0, 173.33, 200.0], atol=0.01)
+
+
+# --- pacing -------------------------------------------------------------------------------------------------
+
+
+def test_renderers_skip_to_the_newest_due_frame() -> None:
+    clock = FakeClock()
+    playback = clock.playback()
+    assert playback.newest_due_index(0, 30.0) == 0
+    playback.start()
+    clock.t_ns += 350_000_000
+    assert playback.newest_due_index(1, 30.0) == 10
+    assert playback.newest_due_index(12, 30.0) == 12
+    assert Playback(realtime=False).newest_due_index(1, 30.0) == 1
