@@ -1,0 +1,148 @@
+"""The loop over frames: source to robots, and what is shown and kept on the way."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+
+import numpy as np
+from tqdm import tqdm
+
+from app.clock import Clock
+from app.detector import HandDetector
+from app.frame import Frame
+from app.hand_run import HandRun
+from app.opencv import cv2
+from app.overview import OverviewFrame, OverviewRecorder
+from app.recording import RecordingWriter
+from app.settings import TeleopSettings
+from app.snapshot import Snapshot
+from app.sources.base import EndOfSource, Source
+from app.timing import StageTimer
+from app.trace import STAGES
+from app.viewer_link import ViewerLink
+from models.observation import Hand, Observation
+
+READ_TIMEOUT_S = 0.1  # without a frame for this long, gaps are bridged and the window is heard
+
+
+class FrameLoop:
+    """Processes frames one by one until the source, the operator or `max_frames` ends it.
+
+    Attributes:
+        timer: stage times of all frames.
+        frames: how many were processed.
+        skipped: how many the source gave up because newer ones were there.
+    """
+
+    def __init__(
+        self,
+        settings: TeleopSettings,
+        source: Source,
+        detector: HandDetector,
+        clock: Clock,
+        hands: dict[Hand, HandRun],
+    ) -> None:
+        self.timer = StageTimer()
+        self.frames = 0
+        self.skipped = 0
+        self.viewer: ViewerLink | None = None
+        self.overview: OverviewRecorder | None = None
+        self.recorder: RecordingWriter | None = None
+        self._settings = settings
+        self._source = source
+        self._detector = detector
+        self._clock = clock
+        self._hands = hands
+        self._next_index = 0
+        # Sending to a simulation in lock-step moves the simulation: that is not the pipeline's time.
+        self._send_stage = "publish" if settings.realtime else "simulate"
+
+    def run(self) -> None:
+        """Process frames; a progress bar shows how far a source of known length is."""
+        limit, total = self._settings.max_frames, self._source.frame_count
+        if limit is not None:
+            total = min(total or limit, limit)
+        with tqdm(total=total, desc=self._source.name, unit="frame", disable=None if total else True) as bar:
+            while limit is None or self.frames < limit:
+                read_started_ns = time.perf_counter_ns()
+                try:
+                    frame = self._source.read(READ_TIMEOUT_S)
+                except EndOfSource:
+                    return
+                if frame is None:
+                    self._bridge_gap()
+                else:
+                    self._process(frame, (time.perf_counter_ns() - read_started_ns) * 1e-6)
+                    bar.update()
+                if self._operator_quits():
+                    return
+
+    def _process(self, frame: Frame, read_ms: float) -> None:
+        self._clock.capture(frame.t_capture_ns)
+        self.skipped += frame.index - self._next_index
+        self._next_index = frame.index + 1
+        self.frames += 1
+        timer, realtime = self.timer, self._settings.realtime
+        timer.add("capture", (self._clock.now_ns() - frame.t_capture_ns) * 1e-6 if realtime else read_ms)
+        with timer.section("detect"):
+            observations = self._detector.detect(frame)
+        published_ns = 0
+        for hand, hand_run in self._hands.items():
+            result = hand_run.drive(observations[hand], timer, self._send_stage)
+            published_ns = result.message.t_publish_ns
+        stage_ms = timer.end_frame()
+        if realtime:
+            age_ms = (published_ns - frame.t_capture_ns) * 1e-6
+        else:
+            age_ms = sum(stage_ms.get(stage, 0.0) for stage in STAGES)
+        for hand_run in self._hands.values():
+            hand_run.account(frame, stage_ms, age_ms)
+        self._keep_and_show(frame, age_ms)
+
+    def _keep_and_show(self, frame: Frame, age_ms: float) -> None:
+        if self.recorder is not None:
+            self.recorder.write(frame)
+        if self.overview is None and self.viewer is None:
+            return
+        if self._settings.mirror:
+            # Keypoints belong to the unmirrored image, so that is what is shown.
+            frame = dataclasses.replace(frame, image=cv2.flip(frame.image, 1))
+        shown = [
+            OverviewFrame.of(run.result, run.state) for run in self._hands.values() if run.result is not None
+        ]
+        if self.overview is not None:
+            self.overview.add(frame, shown)
+        if self.viewer is not None:
+            self.viewer.show(Snapshot.of(frame.image, shown, age_ms, self._notice()))
+
+    def _bridge_gap(self) -> None:
+        """No frame came: time goes on, so that the robot hears that the hand is being predicted, or lost."""
+        if self.frames == 0 or not self._settings.realtime:
+            return
+        shown = []
+        for hand, hand_run in self._hands.items():
+            missing = Observation.missing(self._clock.now_ns(), hand, self._source.size_px)
+            shown.append(OverviewFrame.of(hand_run.drive(missing, self.timer, "publish"), hand_run.state))
+        self.timer.drop_frame()
+        if self.viewer is not None:
+            width, height = self._source.size_px
+            self.viewer.show(Snapshot.of(np.zeros((height, width, 3), np.uint8), shown, 0.0, self._notice()))
+
+    def _operator_quits(self) -> bool:
+        """Carry out what the operator asked for in the window; True if that is to end the run."""
+        while self.viewer is not None and (command := self.viewer.poll_command()) is not None:
+            if command == "quit":
+                return True
+            for hand_run in self._hands.values():
+                hand_run.robot.command(command)
+        return False
+
+    def _notice(self) -> str:
+        """The one sentence the operator most needs to read now."""
+        if self._source.status:
+            return self._source.status
+        if self._detector.other_hand_in_view:
+            other = "left" if self._settings.hand == "right" else "right"
+            return f"only a {other} hand is in view: show the other one, or start with --hand {other}"
+        return ""

@@ -1,0 +1,154 @@
+"""overview.mp4: what the camera saw beside what the robot hand did, frame by frame.
+
+Rendering the robot hand costs more than the pipeline itself, so nothing is drawn while a run is live: camera
+images are kept as they come, and the video is composed afterwards.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from app.drawing import draw_caption, draw_skeleton, draw_state, fit_into
+from app.errors import AppError
+from app.frame import Frame
+from app.lane import LaneFrame
+from app.opencv import cv2
+from app.recording import RecordingReader, RecordingWriter
+from models.observation import Hand
+from robot import HandView, RobotState
+
+logger = logging.getLogger(__name__)
+
+TILE_HEIGHT_PX = 480
+ROBOT_TILE_PX = (480, 480)
+
+
+@dataclass(frozen=True)
+class OverviewFrame:
+    """What the composed video needs of one hand in one frame.
+
+    Attributes:
+        hand: of the operator.
+        keypoints_px: (21,2) where the detector saw the hand; NaN where it did not.
+        source_state: of the trajectory.
+        mode: of the robot server; empty without one.
+        joint_names: order of q_rad.
+        q_rad: (n,) joint angles to show: measured, or the targets where no robot measures any.
+    """
+
+    hand: Hand
+    keypoints_px: np.ndarray
+    source_state: str
+    mode: str
+    joint_names: tuple[str, ...]
+    q_rad: np.ndarray
+
+    @staticmethod
+    def of(lane_frame: LaneFrame, state: RobotState | None) -> OverviewFrame:
+        """From a lane and the robot; without a state of the robot its target stands for the joints."""
+        joint_names, q_rad = lane_frame.message.joint_names, lane_frame.message.q_rad[0]
+        if state is not None:
+            joint_names, q_rad = state.joint_names, state.q_rad
+        return OverviewFrame(
+            hand=lane_frame.observation.hand,
+            keypoints_px=lane_frame.observation.keypoints_px,
+            source_state=lane_frame.trajectory.source_state,
+            mode="" if state is None else state.mode,
+            joint_names=joint_names,
+            q_rad=q_rad,
+        )
+
+
+class OverviewRecorder:
+    """Keeps what the video needs during a run and composes it at the end."""
+
+    def __init__(self, run_dir: Path, size_px: tuple[int, int], fps: float, blocking: bool) -> None:
+        """
+        Args:
+            run_dir: existing folder the video goes to.
+            size_px: of the source.
+            fps: of the source; the video has the same.
+            blocking: wait for the disk instead of losing images (for runs that are not in real time).
+        """
+        self._run_dir = run_dir
+        self._fps = fps
+        self._scale = min(1.0, TILE_HEIGHT_PX / size_px[1])
+        self._spool_dir = run_dir / "camera.rec"
+        self._writer = RecordingWriter(self._spool_dir, size_px=size_px, fps=fps, blocking=blocking)
+        self._frames: dict[int, list[OverviewFrame]] = {}
+
+    def add(self, frame: Frame, hands: list[OverviewFrame]) -> None:
+        """Keep one frame: its image, and per hand what became of it."""
+        image = frame.image
+        if self._scale < 1.0:
+            image = cv2.resize(image, None, fx=self._scale, fy=self._scale, interpolation=cv2.INTER_AREA)
+        self._writer.write(Frame(frame.index, frame.t_capture_ns, image))
+        self._frames[frame.index] = hands
+
+    def compose(self) -> Path:
+        """Write overview.mp4 and remove the images kept for it; a progress bar tells how far it is.
+
+        Raises:
+            AppError: the video cannot be written.
+        """
+        self.stop()
+        path = self._run_dir / "overview.mp4"
+        partial = self._run_dir / "overview.part.mp4"
+        views: dict[Hand, HandView] = {}
+        video: cv2.VideoWriter | None = None
+        reader = RecordingReader(self._spool_dir)
+        try:
+            total = len(self._frames)
+            for frame in tqdm(reader.frames(), "overview.mp4", total, unit="frame", disable=None):
+                picture = self._compose_frame(frame, self._frames[frame.index], views)
+                if video is None:
+                    video = _open_video(partial, self._fps, picture)
+                video.write(picture)
+        finally:
+            if video is not None:
+                video.release()
+            for view in views.values():
+                view.close()
+        if video is None:
+            raise AppError("no overview.mp4 was written: the source gave no frame")
+        partial.replace(path)
+        shutil.rmtree(self._spool_dir, ignore_errors=True)
+        return path
+
+    def stop(self) -> None:
+        """Keep no more images; those kept are on disk when this returns. Safe to call twice."""
+        self._writer.close()
+
+    def _compose_frame(
+        self, frame: Frame, row: list[OverviewFrame], views: dict[Hand, HandView]
+    ) -> np.ndarray:
+        height, width = frame.image.shape[:2]
+        camera_size = (2 * round(TILE_HEIGHT_PX * width / height / 2), TILE_HEIGHT_PX)
+        camera, scale, offset = fit_into(frame.image, camera_size)
+        tiles = [camera]
+        for number, shown in enumerate(row):
+            draw_skeleton(camera, shown.keypoints_px * self._scale * scale + offset)
+            if shown.hand not in views:
+                views[shown.hand] = HandView(shown.hand, ROBOT_TILE_PX)
+            robot = views[shown.hand].render(shown.q_rad, shown.joint_names)
+            draw_caption(robot, f"Allegro {shown.hand}")
+            if shown.mode:
+                draw_state(robot, shown.mode)
+            draw_state(camera, shown.source_state, right=number > 0)
+            tiles.append(robot)
+        draw_caption(camera, f"camera  frame {frame.index}")
+        return np.hstack(tiles)
+
+
+def _open_video(path: Path, fps: float, picture: np.ndarray) -> cv2.VideoWriter:
+    height, width = picture.shape[:2]
+    video = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), fps, (width, height))
+    if not video.isOpened():
+        raise AppError(f"cannot write {path}: no MPEG-4 encoder, or the folder is not writable")
+    return video

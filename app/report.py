@@ -1,0 +1,119 @@
+"""Counts what happened in a run and writes it down."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from app.files import write_atomically
+from app.lane import LaneFrame
+from app.machine import describe_machine, package_versions
+from app.settings import TeleopSettings
+from app.timing import StageTimer, summarise
+from models.metrics import accel_error, mpjpe, pa_mpjpe
+
+
+class RunStatistics:
+    """Counts of one hand, frame by frame."""
+
+    def __init__(self) -> None:
+        self.frames = 0
+        self.detected = 0
+        self.states: Counter[str] = Counter()
+        self.ages_ms: list[float] = []
+        self._raw_m: list[np.ndarray] = []
+        self._estimate_m: list[np.ndarray] = []
+        self._truth_m: list[np.ndarray] = []
+
+    def add(self, lane_frame: LaneFrame, age_ms: float, truth_m: np.ndarray | None) -> None:
+        """Count one frame; `truth_m` (21,3) is the true hand, camera axes, where the source knows it."""
+        self.frames += 1
+        self.detected += lane_frame.observation.detected
+        self.states[lane_frame.trajectory.source_state] += 1
+        self.ages_ms.append(age_ms)
+        if truth_m is not None:
+            self._raw_m.append(lane_frame.observation.keypoints_m)
+            self._estimate_m.append(lane_frame.trajectory.keypoints_m[0])
+            self._truth_m.append(truth_m)
+
+    def summary(self) -> dict[str, Any]:
+        """The counts as the report holds them."""
+        summary: dict[str, Any] = {
+            "frames": self.frames,
+            "detected": self.detected,
+            "detection_rate": round(self.detected / self.frames, 4) if self.frames else None,
+            "source_state_frames": dict(sorted(self.states.items())),
+            "age_ms": summarise(self.ages_ms) if self.ages_ms else None,
+        }
+        if self._truth_m:
+            truth_m = np.array(self._truth_m)
+            summary["accuracy"] = {
+                "raw": _accuracy(np.array(self._raw_m), truth_m),
+                "estimate": _accuracy(np.array(self._estimate_m), truth_m),
+            }
+        return summary
+
+
+def _accuracy(estimate_m: np.ndarray, truth_m: np.ndarray) -> dict[str, float | int | None]:
+    """Errors in mm over the frames with an estimate; Accel over runs of three such frames."""
+    known = np.isfinite(estimate_m).all(axis=(1, 2)) & np.isfinite(truth_m).all(axis=(1, 2))
+    if not known.any():
+        return {"frames": 0, "mpjpe_mm": None, "pa_mpjpe_mm": None, "accel_mm_per_frame2": None}
+    accel = accel_error(estimate_m, truth_m)
+    accel = accel[np.isfinite(accel)]
+    return {
+        "frames": int(known.sum()),
+        "mpjpe_mm": round(1e3 * float(mpjpe(estimate_m[known], truth_m[known]).mean()), 2),
+        "pa_mpjpe_mm": round(1e3 * float(pa_mpjpe(estimate_m[known], truth_m[known]).mean()), 2),
+        "accel_mm_per_frame2": round(1e3 * float(accel.mean()), 2) if len(accel) else None,
+    }
+
+
+def build_report(
+    settings: TeleopSettings,
+    source_name: str,
+    hands: dict[str, RunStatistics],
+    timer: StageTimer,
+    dropped_frames: dict[str, int],
+    robot_counters: dict[str, dict[str, int]],
+    duration_s: float,
+) -> dict[str, Any]:
+    """The report of a run as plain data.
+
+    Args:
+        settings: what was asked for.
+        source_name: what the source called itself.
+        hands: statistics per hand.
+        timer: the run's stage times.
+        dropped_frames: frames that never reached the detector, by cause.
+        robot_counters: per hand, what the robot's guards rejected or limited.
+        duration_s: wall-clock length of the run.
+    """
+    first = next(iter(hands.values())).summary()
+    return {
+        **{key: first[key] for key in ("frames", "detected", "detection_rate", "age_ms")},
+        "duration_s": round(duration_s, 3),
+        "dropped_frames": dropped_frames,
+        "stage_ms": timer.summary(),
+        "limits_hit": robot_counters,
+        "hands": {hand: statistics.summary() for hand, statistics in hands.items()},
+        "source": source_name,
+        "settings": {key: _plain(value) for key, value in asdict(settings).items()},
+        "versions": package_versions(),
+        "machine": describe_machine(),
+    }
+
+
+def save_report(report: dict[str, Any], path: Path) -> None:
+    """Write the report as JSON; the file appears whole or not at all."""
+    with write_atomically(path) as file:
+        file.write((json.dumps(report, indent=2) + "\n").encode())
+
+
+def _plain(value: Any) -> Any:
+    return str(value) if isinstance(value, Path) else value

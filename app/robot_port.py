@@ -1,0 +1,156 @@
+"""Where a run sends its joint trajectories: a live robot server, a simulation in lock-step, or nowhere."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import asdict
+from typing import Protocol
+
+from models.observation import Hand
+from robot import (
+    JointTrajectory,
+    RobotError,
+    RobotLink,
+    RobotState,
+    SimulationProcess,
+    connect,
+    spawn_simulation,
+)
+
+logger = logging.getLogger(__name__)
+
+SILENCE_NS = 2_000_000_000  # a server states its joints many times a second: after this it is gone
+
+
+class RobotPort(Protocol):
+    """One robot hand, as the pipeline sees it."""
+
+    clock_offset_ns: int
+    endpoint: str | None
+
+    def send(self, message: JointTrajectory) -> RobotState | None:
+        """Give the robot its newest trajectory; returns the newest state known, None before the first."""
+        ...
+
+    def command(self, name: str) -> None:
+        """Pass on what the operator asked for: arm, disarm, home, stop or reset."""
+        ...
+
+    def counters(self) -> dict[str, int]:
+        """What the robot's guards rejected or limited so far, by name."""
+        ...
+
+    def close(self) -> None:
+        """Disarm and let go; safe to call twice."""
+        ...
+
+
+class NoRobot:
+    """Nothing listens: `--robot none`."""
+
+    clock_offset_ns = 0
+    endpoint: str | None = None
+
+    def send(self, message: JointTrajectory) -> None:
+        """Drop the message."""
+
+    def command(self, name: str) -> None:
+        """Nothing to command."""
+
+    def counters(self) -> dict[str, int]:
+        return {}
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+
+class ServerRobot:
+    """A robot server on its own clock, or one stepped on the publisher's clock when it runs in lock-step.
+
+    Arms by itself only if told to, and only while the hand is tracked: a server that disarmed because the
+    hand was gone takes it up again (softly, see its ENGAGING mode) once the hand is back.
+    """
+
+    def __init__(
+        self, address: str, link: RobotLink, arm: bool, process: SimulationProcess | None = None
+    ) -> None:
+        self._link = link
+        self._arm = arm
+        self._process = process
+        self._pending: JointTrajectory | None = None
+        self._state: RobotState | None = None
+        self._t_last_state_ns: int | None = None
+        self._closed = False
+        self.clock_offset_ns = 0 if link.lockstep else link.clock_offset_ns
+        self.endpoint: str | None = address
+
+    def send(self, message: JointTrajectory) -> RobotState | None:
+        if self._process is not None and not self._process.running:
+            raise RobotError("the robot simulation ended unexpectedly; start the run again")
+        if self._link.lockstep:
+            # The state at this instant is the work of the messages before it, as with a real robot.
+            self._state = self._link.step(self._pending, message.t_publish_ns)
+            self._pending = message
+        else:
+            self._link.publish(message)
+            self._take_state(message.t_publish_ns)
+        disarmed = self._state is None or self._state.mode == "DISARMED"
+        if self._arm and disarmed and message.source_state == "tracking":
+            self._link.arm()
+        return self._state
+
+    def _take_state(self, t_now_ns: int) -> None:
+        state = self._link.state()
+        if state is not None:
+            self._state = state
+        if state is not None or self._t_last_state_ns is None:
+            self._t_last_state_ns = t_now_ns
+        elif t_now_ns - self._t_last_state_ns > SILENCE_NS:
+            raise RobotError(
+                f"the robot server at {self.endpoint} fell silent; check it and start the run again"
+            )
+
+    def command(self, name: str) -> None:
+        if name in ("arm", "disarm", "stop"):
+            self._arm = name == "arm"  # what the operator says outlasts arming by itself
+        try:
+            getattr(self._link, name)()
+        except RobotError as error:
+            logger.warning("%s: %s", name, error)
+
+    def counters(self) -> dict[str, int]:
+        return asdict(self._link.status().counters)
+
+    def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            if self._process is None or self._process.running:
+                self._link.disarm()
+        except RobotError as error:
+            logger.warning("could not disarm the robot: %s", error)
+        finally:
+            self._link.close()
+            if self._process is not None:
+                self._process.close()
+
+
+def open_robot(spec: str, hand: Hand, realtime: bool, arm: bool) -> RobotPort:
+    """The robot port that `--robot SPEC` names.
+
+    Args:
+        spec: "sim", "none" or "tcp://HOST:PORT".
+        hand: "right" or "left"; the robot hand of the same side is driven.
+        realtime: False steps a simulation on the file's own clock.
+        arm: arm a server at tcp://…; a simulation started here is always armed.
+
+    Raises:
+        RobotError: no server answers there, or the simulation does not start.
+    """
+    if spec == "none":
+        return NoRobot()
+    if spec == "sim":
+        process = spawn_simulation(hand, lockstep=not realtime)
+        return ServerRobot(process.endpoint, process.connect(), arm=True, process=process)
+    return ServerRobot(spec, connect(spec, hand), arm=arm)

@@ -1,0 +1,29 @@
+"""The folder a headless run leaves its results in."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from app.errors import AppError
+
+
+def make_run_dir(asked: Path | None) -> Path:
+    """The folder `asked` for, or a new one in runs/ named after the time.
+
+    Raises:
+        AppError: it cannot be made.
+    """
+    if asked is None:
+        asked = Path("runs") / time.strftime("%Y%m%d-%H%M%S")
+        number = 1
+        while asked.exists():
+            number += 1
+            asked = asked.with_name(f"{time.strftime('%Y%m%d-%H%M%S')}-{number}")
+    try:
+        asked.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise AppError(
+            f"cannot make the run folder {asked}: {error.strerror}; choose another with --run-dir"
+        ) from error
+    return asked

@@ -1,0 +1,189 @@
+"""A teleoperation run: sets everything up, runs the loop, and leaves the results."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from app.assets import resolve_hand_landmarker
+from app.clock import Clock, FileClock, MonotonicClock
+from app.detector import HandDetector
+from app.display import choose_headless
+from app.errors import AppError
+from app.files import require_writable
+from app.hand_run import HandRun
+from app.interrupt import interruptible
+from app.lane import HandLane
+from app.loop import FrameLoop
+from app.overview import OverviewRecorder
+from app.recording import RecordingWriter
+from app.report import RunStatistics, build_report, save_report
+from app.robot_port import open_robot
+from app.run_dir import make_run_dir
+from app.settings import TeleopSettings, check_settings, parse_horizon_ms
+from app.sources.base import Source
+from app.sources.open import open_source
+from app.trace import Trace
+from app.viewer_link import ViewerLink
+from app.window import ObservationWindow
+from models.camera import Camera
+from models.observation import Hand
+from models.temporal import load_temporal
+from retarget import load as load_retargeter
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a run left behind.
+
+    Attributes:
+        report: as written to report.json.
+        files: what was written, by kind.
+    """
+
+    report: dict[str, Any]
+    files: dict[str, Path]
+
+
+def run_teleop(settings: TeleopSettings) -> RunResult:
+    """Drive the robot hand from the source until it ends, the window closes or Ctrl-C; then report.
+
+    Raises:
+        SettingsError: a flag has an illegal value.
+        AppError, ModelError, RetargetError, RobotError: something is missing or broken; one sentence says
+            what. Results up to then are written all the same.
+    """
+    check_settings(settings)
+    headless = choose_headless(settings.headless, settings.window)
+    for path in (settings.trace, settings.report):
+        if path is not None:
+            require_writable(path)
+    with contextlib.ExitStack() as stack:
+        # A rendered hand in a window goes on until somebody closes it.
+        source = open_source(settings.source, realtime=settings.realtime, loop=not headless)
+        stack.callback(source.close)
+        model = resolve_hand_landmarker(settings.hand_model)
+        detector = stack.enter_context(HandDetector(model, settings.hands, settings.mirror))
+        clock: Clock = MonotonicClock() if settings.realtime else FileClock()
+        hands = {hand: _set_up(hand, settings, source, clock, headless, stack) for hand in settings.hands}
+        loop = FrameLoop(settings, source, detector, clock, hands)
+
+        run_dir = make_run_dir(settings.run_dir) if headless else None
+        if run_dir is not None:
+            loop.overview = OverviewRecorder(run_dir, source.size_px, source.fps, not settings.realtime)
+            stack.callback(loop.overview.stop)
+        if settings.record is not None:
+            loop.recorder = RecordingWriter(
+                settings.record, source.size_px, source.fps, not settings.realtime, source.name
+            )
+            stack.callback(loop.recorder.close)
+        if not headless:
+            endpoints = [run.robot.endpoint for run in hands.values() if run.robot.endpoint]
+            loop.viewer = ViewerLink(f"PoseHand  {source.name}", endpoints)
+            stack.callback(loop.viewer.close)
+        return _run(loop, settings, source, detector, hands, run_dir)
+
+
+def _set_up(
+    hand: Hand,
+    settings: TeleopSettings,
+    source: Source,
+    clock: Clock,
+    headless: bool,
+    stack: contextlib.ExitStack,
+) -> HandRun:
+    """One hand's lane and robot, closed by `stack`."""
+    robot = open_robot(settings.robot, hand, settings.realtime, settings.arm)
+    stack.callback(robot.close)
+    lane = HandLane(
+        ObservationWindow(hand, Camera.assumed(source.size_px)),
+        load_temporal(settings.temporal),
+        load_retargeter(f"allegro_{hand}"),
+        clock,
+        parse_horizon_ms(settings.horizon_ms),
+        robot.clock_offset_ns,
+    )
+    keep_trace = headless or settings.trace is not None
+    trace = Trace(lane.temporal.horizon_s, lane.retargeter.joint_names) if keep_trace else None
+    # Only the rendered camera knows the truth, and only of a right hand; where it loops nobody asks for it.
+    truth = getattr(source, "truth", None) if headless and hand == "right" else None
+    return HandRun(lane, robot, RunStatistics(), trace, None if truth is None else truth.keypoints_m)
+
+
+def _run(
+    loop: FrameLoop,
+    settings: TeleopSettings,
+    source: Source,
+    detector: HandDetector,
+    hands: dict[Hand, HandRun],
+    run_dir: Path | None,
+) -> RunResult:
+    """Run the loop and write the results, which a failure of the loop does not lose."""
+    started_s = time.monotonic()
+
+    def results(counters: dict[str, dict[str, int]]) -> RunResult:
+        report = build_report(
+            settings,
+            source.name,
+            {hand: run.statistics for hand, run in hands.items()},
+            loop.timer,
+            {"skipped_by_source": loop.skipped, "unusable": detector.bad_frames},
+            counters,
+            time.monotonic() - started_s,
+        )
+        return RunResult(report, _save(report, settings, loop, hands, run_dir))
+
+    try:
+        with interruptible():
+            loop.run()
+        counters: dict[str, dict[str, int]] = {hand: run.robot.counters() for hand, run in hands.items()}
+        _disarm(hands)
+    except Exception:
+        _disarm(hands)
+        if loop.frames:
+            try:
+                results({})
+            except AppError as error:
+                logger.error("%s", error)  # what ended the run matters more, and is raised
+        raise
+    if not loop.frames:
+        raise AppError(f"{source.name} gave no frame; {source.status or 'try another source'}")
+    return results(counters)
+
+
+def _disarm(hands: dict[Hand, HandRun]) -> None:
+    """Let go of the robots before the results are written, which can take a while."""
+    for hand_run in hands.values():
+        hand_run.robot.close()
+
+
+def _save(
+    report: dict[str, Any],
+    settings: TeleopSettings,
+    loop: FrameLoop,
+    hands: dict[Hand, HandRun],
+    run_dir: Path | None,
+) -> dict[str, Path]:
+    """Write report, traces and video where they were asked for."""
+    files: dict[str, Path] = {}
+    for path in (settings.report, run_dir and run_dir / "report.json"):
+        if path is not None:
+            save_report(report, path)
+            files["report"] = path
+    for path in (settings.trace, run_dir and run_dir / "trace.npz"):
+        if path is not None:
+            files["trace"] = path
+            for number, (hand, hand_run) in enumerate(hands.items()):
+                if hand_run.trace is not None:
+                    hand_run.trace.save(path if number == 0 else path.with_stem(f"{path.stem}_{hand}"))
+    if loop.overview is not None:
+        files["video"] = loop.overview.compose()
+    if settings.record is not None:
+        files["recording"] = settings.record
+    return files

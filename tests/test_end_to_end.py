@@ -1,0 +1,169 @@
+"""The whole path on real pixels: a video in, joint targets and a moving simulated hand out."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import retarget
+from app.opencv import cv2
+from app.settings import TeleopSettings
+from app.teleop import run_teleop
+
+ROOT = Path(__file__).resolve().parent.parent
+TIMINGS = ("stage_ms_", "age_ms")
+
+
+def run(tmp_path: Path, source: Path, name: str = "run", **settings) -> dict[str, np.ndarray]:
+    """Run headless on the file's own clock and return the trace."""
+    directory = tmp_path / name
+    run_teleop(
+        TeleopSettings(source=str(source), headless=True, realtime=False, run_dir=directory, **settings)
+    )
+    with np.load(directory / "trace.npz") as data:
+        return dict(data)
+
+
+def assert_joints_are_legal(trace: dict[str, np.ndarray], hand: str) -> None:
+    retargeter = retarget.load(f"allegro_{hand}")
+    for name in ("q_rad", "q_sent_rad"):
+        q_rad = trace[name]
+        known = np.isfinite(q_rad).all(axis=1)
+        assert np.isnan(q_rad[~known]).all(), "a row is either whole or empty"
+        assert (q_rad[known] >= retargeter.lower_rad).all()
+        assert (q_rad[known] <= retargeter.upper_rad).all()
+
+
+@pytest.mark.usefixtures("hand_landmarker_asset")
+def test_counting_hand_is_followed_in_every_frame(tmp_path, shared_data):
+    trace = run(tmp_path, shared_data / "video" / "hand_counting.mp4", robot="none")
+    assert len(trace["detected"]) == 621
+    assert trace["detected"].mean() >= 0.99
+    assert_joints_are_legal(trace, "right")
+    assert np.isfinite(trace["q_rad"]).all()
+
+
+@pytest.mark.usefixtures("hand_landmarker_asset")
+def test_hand_that_enters_and_leaves_is_followed_while_it_is_there(tmp_path, shared_data):
+    trace = run(tmp_path, shared_data / "video" / "hand_stereo_cam0.mp4", robot="none", hand="right")
+    assert len(trace["detected"]) == 378
+    assert trace["detected"].mean() >= 0.93
+    assert_joints_are_legal(trace, "right")
+
+
+@pytest.mark.usefixtures("hand_landmarker_asset")
+def test_the_same_run_twice_gives_the_same_trace_and_a_video(tmp_path, shared_data):
+    source = shared_data / "video" / "hand_counting.mp4"
+    first = run(tmp_path, source, "first", robot="sim", max_frames=90)
+    second = run(tmp_path, source, "second", robot="sim", max_frames=90)
+    assert first.keys() == second.keys()
+    for name in first:
+        if not name.startswith(TIMINGS):
+            np.testing.assert_array_equal(first[name], second[name], err_msg=name)
+    report = json.loads((tmp_path / "first" / "report.json").read_text())
+    assert report["frames"] == 90
+    video = cv2.VideoCapture(str(tmp_path / "first" / "overview.mp4"))
+    assert int(video.get(cv2.CAP_PROP_FRAME_COUNT)) == 90
+    assert video.get(cv2.CAP_PROP_FPS) == pytest.approx(30.0, rel=0.01)
+
+
+@pytest.mark.usefixtures("hand_landmarker_asset")
+def test_both_hands_have_a_trace_each(tmp_path, shared_data):
+    source = shared_data / "video" / "hand_counting.mp4"
+    trace = run(tmp_path, source, robot="none", hand="both", max_frames=30)
+    assert trace["detected"].mean() >= 0.9
+    with np.load(tmp_path / "run" / "trace_left.npz") as left:
+        assert not left["detected"].any()
+        assert np.isnan(left["q_rad"]).all()
+
+
+@pytest.mark.usefixtures("hand_landmarker_asset")
+def test_a_video_without_a_hand_moves_nothing(tmp_path, small_video):
+    trace = run(tmp_path, small_video, robot="sim")
+    assert not trace["detected"].any()
+    assert np.isnan(trace["q_sent_rad"]).all()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C cannot be sent to one process there")
+@pytest.mark.usefixtures("hand_landmarker_asset")
+def test_ctrl_c_ends_the_run_with_its_results(tmp_path, shared_data):
+    process = subprocess.Popen(
+        [
+            *(
+                sys.executable,
+                "launch.py",
+                "teleop",
+                "--source",
+                str(shared_data / "video" / "hand_counting.mp4"),
+            ),
+            *("--headless", "--run-dir", str(tmp_path / "run"), "--robot", "sim"),
+        ],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    spool = tmp_path / "run" / "camera.rec"
+    deadline_s = time.monotonic() + 60
+    while not (spool.exists() and any(file.stat().st_size > 500_000 for file in spool.iterdir())):
+        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < deadline_s
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 0, stderr
+    report = json.loads((tmp_path / "run" / "report.json").read_text())
+    assert 0 < report["frames"] < 621
+    assert (tmp_path / "run" / "overview.mp4").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="processes are killed differently there")
+@pytest.mark.usefixtures("hand_landmarker_asset")
+def test_a_robot_server_that_dies_ends_the_run_in_one_sentence_and_loses_nothing(tmp_path, shared_data):
+    process = subprocess.Popen(
+        [
+            *(
+                sys.executable,
+                "launch.py",
+                "teleop",
+                "--source",
+                str(shared_data / "video" / "hand_counting.mp4"),
+            ),
+            *("--headless", "--run-dir", str(tmp_path / "run"), "--robot", "sim"),
+        ],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    spool = tmp_path / "run" / "camera.rec"
+    deadline_s = time.monotonic() + 60
+    while not (spool.exists() and any(file.stat().st_size > 500_000 for file in spool.iterdir())):
+        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < deadline_s
+        time.sleep(0.1)
+    os.kill(robot_server_of(process.pid), signal.SIGKILL)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "Traceback" not in stderr
+    assert stderr.strip().splitlines()[-1].startswith("error: ")
+    report = json.loads((tmp_path / "run" / "report.json").read_text())
+    assert report["frames"] > 0
+
+
+def robot_server_of(pid: int) -> int:
+    """The process id of the robot server that the process `pid` started."""
+    listing = subprocess.run(
+        ["ps", "-eo", "pid,ppid,args"], capture_output=True, text=True, check=True
+    ).stdout
+    for line in listing.splitlines()[1:]:
+        child, parent, arguments = line.split(None, 2)
+        if int(parent) == pid and "robot.server" in arguments:
+            return int(child)
+    raise AssertionError(f"no robot server under {pid} in:\n{listing}")

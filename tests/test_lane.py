@@ -1,0 +1,137 @@
+"""One hand through window, temporal stage and retargeter into a message."""
+
+import numpy as np
+import pytest
+
+from app.clock import FileClock
+from app.lane import HandLane, start_now
+from app.timing import StageTimer
+from app.window import ObservationWindow
+from models.camera import Camera
+from models.hand_model import HandModel
+from models.observation import Observation
+from models.temporal import load_temporal
+from models.window import SLOT_PERIOD_NS
+from retarget import load
+
+CAMERA = Camera.assumed((640, 480))
+MS = 1_000_000
+# Palm to the camera, fingers up, as an operator holds the hand.
+RAISED = HandModel.load().keypoints(np.tile(np.eye(3), (16, 1, 1)))
+
+
+@pytest.fixture(scope="module")
+def retargeter():
+    return load("allegro_right")
+
+
+class LaggingClock(FileClock):
+    """Every message goes out some time after capture."""
+
+    def __init__(self, lag_ms: float) -> None:
+        super().__init__()
+        self.lag_ns = round(lag_ms * MS)
+
+    def now_ns(self) -> int:
+        return super().now_ns() + self.lag_ns
+
+
+def observe(i: int) -> Observation:
+    keypoints_m = RAISED - RAISED[0]
+    keypoints_m[8] += np.array([0.0, 0.0, 0.002 * i])
+    keypoints_px = CAMERA.project(keypoints_m + np.array([0.0, 0.1, 0.6]))
+    return Observation(i * SLOT_PERIOD_NS, "right", True, keypoints_m, keypoints_px, (640, 480), 0.9)
+
+
+def run(retargeter, frames, horizon_ms=None, lag_ms=0.0):
+    retargeter.reset()
+    clock = LaggingClock(lag_ms)
+    window = ObservationWindow("right", CAMERA)
+    lane = HandLane(window, load_temporal("none"), retargeter, clock, horizon_ms)
+    results = []
+    for observation in frames:
+        clock.capture(observation.t_capture_ns)
+        results.append(lane.process(observation, StageTimer()))
+    return results
+
+
+def test_auto_makes_up_for_the_time_since_capture(retargeter):
+    result = run(retargeter, [observe(i) for i in range(4)], None, lag_ms=40.0)[-1]
+    message, trajectory = result.message, result.trajectory
+    assert message.t_publish_ns == trajectory.t_capture_ns + 40 * MS
+    assert message.t_ns[0] == message.t_publish_ns
+    np.testing.assert_array_equal(message.t_ns[1:], trajectory.t_ns[2:])  # true times
+    share = 40 * MS / SLOT_PERIOD_NS - 1
+    expected_rad = (1 - share) * result.q_rad[1] + share * result.q_rad[2]
+    np.testing.assert_allclose(result.q_sent_rad, expected_rad)
+    assert not np.allclose(result.q_sent_rad, result.q_rad[0], atol=1e-4), "the age was not made up for"
+
+
+def test_a_fixed_horizon_is_reached_at_the_moment_of_sending(retargeter):
+    result = run(retargeter, [observe(i) for i in range(4)], 2 * SLOT_PERIOD_NS / MS, lag_ms=40.0)[-1]
+    np.testing.assert_allclose(result.q_sent_rad, result.q_rad[2], atol=1e-6)
+
+
+def test_a_horizon_beyond_the_prediction_holds_its_end(retargeter):
+    result = run(retargeter, [observe(i) for i in range(4)], 400.0)[-1]
+    np.testing.assert_array_equal(result.message.q_rad, result.q_rad[-1:])
+    assert result.message.t_ns.tolist() == [result.message.t_publish_ns]
+
+
+@pytest.mark.parametrize(
+    ("t_now", "t_ns", "values"),
+    [
+        (0, [0, 10, 20], [0.0, 1.0, 4.0]),
+        (5, [5, 10, 20], [0.5, 1.0, 4.0]),
+        (10, [10, 20], [1.0, 4.0]),
+        (15, [15, 20], [2.5, 4.0]),
+        (20, [20], [4.0]),
+        (99, [99], [4.0]),
+        (-5, [-5, 10, 20], [0.0, 1.0, 4.0]),
+    ],
+)
+def test_instants_are_cut_at_now(t_now, t_ns, values):
+    cut = start_now(np.array([0, 10, 20]), t_now)
+    assert cut.t_ns.tolist() == t_ns
+    assert cut.apply(np.array([[0.0], [1.0], [4.0]]))[:, 0].tolist() == values
+
+
+def test_no_horizon_sends_the_pose_as_seen_and_nothing_else(retargeter):
+    result = run(retargeter, [observe(i) for i in range(4)], 0.0, lag_ms=40.0)[-1]
+    assert len(result.message.t_ns) == 1
+    assert result.message.t_ns[0] == result.message.t_publish_ns
+    np.testing.assert_array_equal(result.q_sent_rad, result.q_rad[0])
+
+
+def test_a_lost_hand_sends_an_invalid_message_without_numbers_that_are_none(retargeter):
+    frames = [observe(i) for i in range(3)]
+    frames += [Observation.missing(i * SLOT_PERIOD_NS, "right", (640, 480)) for i in range(3, 20)]
+    results = run(retargeter, frames)
+    assert results[2].message.valid
+    last = results[-1]
+    assert last.message.source_state == "lost"
+    assert not last.message.valid
+    assert np.isfinite(last.message.q_rad).all()
+    assert np.isnan(last.q_rad).all()
+    assert np.isnan(last.q_sent_rad).all()
+
+
+def test_messages_are_numbered_and_carry_the_wrist(retargeter):
+    results = run(retargeter, [observe(i) for i in range(3)])
+    assert [result.message.seq for result in results] == [1, 2, 3]
+    wrist = results[-1].message.wrist
+    np.testing.assert_allclose(wrist.position_m[0], [0.0, 0.1, 0.6], atol=1e-6)
+    assert wrist.rotation_6d.shape == (6, 6)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 0.0, 1e6])
+def test_whatever_the_detector_gives_the_message_is_finite_and_within_limits(retargeter, value):
+    frames = [observe(0)]
+    bad = observe(1)
+    bad.keypoints_m[:] = value
+    frames += [bad, observe(2)]
+    for result in run(retargeter, frames):
+        q_rad = result.message.q_rad
+        assert np.isfinite(q_rad).all()
+        assert (q_rad >= retargeter.lower_rad).all()
+        assert (q_rad <= retargeter.upper_rad).all()

@@ -1,0 +1,199 @@
+"""The command line, as a user meets it: one clear sentence and the right exit status."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from app.display import choose_headless, has_display
+from app.errors import AppError
+from app.settings import SettingsError, TeleopSettings, check_settings, parse_horizon_ms
+
+DISPLAY_VARIABLES = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def launch(*arguments: str, **environment: str) -> subprocess.CompletedProcess:
+    """Run the command line without a display."""
+    environ = {key: value for key, value in os.environ.items() if key not in DISPLAY_VARIABLES}
+    return subprocess.run(
+        [sys.executable, "launch.py", *arguments],
+        cwd=ROOT,
+        env=environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def last_line(done: subprocess.CompletedProcess) -> str:
+    return done.stderr.strip().splitlines()[-1] if done.stderr.strip() else ""
+
+
+def test_help_lists_the_commands():
+    done = launch("--help")
+    assert done.returncode == 0
+    for command in ("demo", "teleop", "replay", "robot", "doctor"):
+        assert command in done.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("teleop", "--hand", "middle"),
+        ("teleop", "--temporal", "kalman"),
+        ("teleop", "--no-such-flag"),
+        ("teleop", "--max-frames", "many"),
+        ("teleop", "--robot", "shadow"),
+        ("teleop", "--horizon-ms", "soon"),
+        ("teleop", "--headless", "--window"),
+        ("teleop", "--source", "webcam", "--no-realtime"),
+        ("fly",),
+    ],
+)
+def test_bad_arguments_exit_with_2(arguments):
+    done = launch(*arguments)
+    assert done.returncode == 2, done.stderr
+    assert done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        (TeleopSettings(robot="shadow"), "sim, none or tcp://HOST:PORT"),
+        (TeleopSettings(horizon_ms="-3"), "auto or a number of milliseconds from 0 to 500"),
+        (TeleopSettings(horizon_ms="nan"), "auto or a number of milliseconds from 0 to 500"),
+        (TeleopSettings(max_frames=0), "at least 1"),
+        (TeleopSettings(headless=True, window=True), "give one of them"),
+        (TeleopSettings(source="webcam:1", realtime=False), "clock of its own"),
+        (TeleopSettings(source="a.mp4", robot="tcp://127.0.0.1:1", realtime=False), "use --robot sim"),
+    ],
+)
+def test_illegal_settings_are_named_with_the_legal_values(settings, words):
+    with pytest.raises(SettingsError, match=words):
+        check_settings(settings)
+
+
+def test_horizon_is_auto_or_a_number():
+    assert parse_horizon_ms("auto") is None
+    assert parse_horizon_ms("66.5") == 66.5
+    assert parse_horizon_ms("0") == 0.0
+
+
+@pytest.fixture
+def text_video(tmp_path) -> Path:
+    path = tmp_path / "notes.mp4"
+    path.write_text("this is no video\n" * 100)
+    return path
+
+
+@pytest.mark.parametrize("flag", ["--trace", "--report"])
+def test_an_unwritable_result_is_refused_before_the_run(tmp_path, text_video, flag):
+    (tmp_path / "file").write_text("")
+    target = tmp_path / "file" / "out"
+    done = launch("teleop", "--source", str(text_video), "--headless", flag, str(target))
+    assert done.returncode == 1
+    assert last_line(done).startswith("error: cannot write")
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("no_such_file.mp4", "no_such_file.mp4"),
+        ("webcam:99", "camera"),
+        ("nonsense://x", "nonsense://x"),
+    ],
+)
+def test_unusable_sources_get_one_sentence(source, words):
+    done = launch("teleop", "--source", source, "--headless", "--robot", "none")
+    assert done.returncode == 1
+    assert last_line(done).startswith("error: ")
+    assert words in last_line(done)
+    assert "Traceback" not in done.stderr
+
+
+def test_a_text_file_named_mp4_gets_one_sentence(text_video):
+    done = launch("teleop", "--source", str(text_video), "--headless", "--robot", "none")
+    assert done.returncode == 1
+    assert "notes.mp4" in last_line(done)
+    assert "Traceback" not in done.stderr
+
+
+def test_a_window_without_a_display_gets_one_sentence(text_video):
+    done = launch("teleop", "--source", str(text_video), "--window", QT_QPA_PLATFORM="")
+    assert done.returncode == 1
+    assert "no display" in last_line(done)
+
+
+def test_a_robot_server_that_is_not_there_gets_one_sentence(text_video, tmp_path):
+    done = launch("replay", str(tmp_path), "--headless")
+    assert done.returncode == 1
+    assert last_line(done).startswith("error: ")
+
+
+def test_a_missing_model_file_gets_one_sentence(tmp_path, small_video):
+    done = launch(
+        "teleop", "--source", str(small_video), "--headless", "--hand-model", str(tmp_path / "none.task")
+    )
+    assert done.returncode == 1
+    assert "none.task" in last_line(done)
+
+
+def test_display_is_told_from_the_environment():
+    assert not has_display({}, "linux")
+    assert has_display({"DISPLAY": ":0"}, "linux")
+    assert has_display({"WAYLAND_DISPLAY": "wayland-0"}, "linux")
+    assert has_display({}, "win32")
+    assert has_display({}, "darwin")
+
+
+def test_headless_is_implied_without_a_display(monkeypatch):
+    monkeypatch.setattr("app.display.has_display", lambda: False)
+    assert choose_headless(headless=False, window=False)
+    with pytest.raises(AppError, match="no display"):
+        choose_headless(headless=False, window=True)
+    monkeypatch.setattr("app.display.has_display", lambda: True)
+    assert not choose_headless(headless=False, window=False)
+    assert choose_headless(headless=True, window=False)
+
+
+def test_doctor_looks_at_everything_and_says_what_is_missing():
+    done = launch("doctor")
+    for subject in (
+        "machine",
+        "packages",
+        "onnxruntime",
+        "hand detector model",
+        "cameras",
+        "display",
+        "ports",
+    ):
+        assert subject in done.stdout
+    assert "[note] display" in done.stdout
+    assert done.returncode in (0, 1)
+    assert (done.returncode == 0) == ("[MISS]" not in done.stdout)
+
+
+def test_reports_are_json(tmp_path, small_video):
+    report = tmp_path / "report.json"
+    done = launch(
+        *("teleop", "--source", str(small_video), "--headless", "--no-realtime", "--robot", "none"),
+        *("--report", str(report), "--run-dir", str(tmp_path / "run")),
+    )
+    assert done.returncode == 0, done.stderr
+    data = json.loads(report.read_text())
+    assert data["frames"] == 20
+    for key in (
+        "detection_rate",
+        "stage_ms",
+        "age_ms",
+        "dropped_frames",
+        "limits_hit",
+        "versions",
+        "machine",
+    ):
+        assert key in data
