@@ -25,7 +25,9 @@ from app.frame import Frame
 from app.hand_tracks import Detection, HandTracks, Track
 from app.native_stderr import without_native_notices
 from app.opencv import cv2
+from models.keypoints import FINGERTIPS
 from models.observation import NUM_KEYPOINTS, Hand, Observation
+from retarget import to_hand_frame
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +36,7 @@ DETECTION_CONFIDENCE = 0.5
 PRESENCE_CONFIDENCE = 0.5
 TRACKING_CONFIDENCE = 0.5
 WRONG_HAND_PATIENCE_S = 0.2  # then a search for two hands begins
+BACKWARD_BEND_M = 0.01  # fingertips on average this far behind the palm
 ALONE_PATIENCE_S = 1.0  # with the wanted hand alone for so long, one hand is searched again
 
 
@@ -224,22 +227,41 @@ def _detections(result: Any, image_size_px: tuple[int, int]) -> list[Detection]:
         result.handedness, result.hand_landmarks, result.hand_world_landmarks, strict=True
     ):
         world_m = np.array([(p.x, p.y, p.z) for p in world_landmarks], dtype=np.float64)
-        image = np.array([(p.x, p.y) for p in image_landmarks], dtype=np.float64)
-        complete = world_m.shape == (NUM_KEYPOINTS, 3) and image.shape == (NUM_KEYPOINTS, 2)
+        image = np.array([(p.x, p.y, p.z) for p in image_landmarks], dtype=np.float64)
+        complete = world_m.shape == image.shape == (NUM_KEYPOINTS, 3)
         if labels and complete and np.isfinite(world_m).all() and np.isfinite(image).all():
             label: Hand = "right" if labels[0].category_name == "Right" else "left"
             keypoints_m = world_m - world_m[0]
-            detections.append(Detection(label, float(labels[0].score), keypoints_m, image * image_size_px))
+            # MediaPipe's image depth has the scale of x.
+            depth_px = (image[:, 2] - image[0, 2]) * image_size_px[0]
+            keypoints_px = image[:, :2] * image_size_px
+            detections.append(Detection(label, float(labels[0].score), keypoints_m, keypoints_px, depth_px))
     return detections
 
 
+def turned_round(detection: Detection, hand: Hand) -> bool:
+    """Whether a `hand` that MediaPipe took for the other one has its depth the wrong way round.
+
+    A palm that closes and the back of the other hand that closes look the same, so with the label MediaPipe
+    sometimes gets the depth wrong as well. Fingers that bend backwards, seen together with the wrong label,
+    are that mistake: no hand bends like that.
+    """
+    if detection.label == hand:
+        return False
+    out_of_palm_m = to_hand_frame(detection.keypoints_m, hand)[list(FINGERTIPS[1:]), 0]
+    return bool(out_of_palm_m.mean() < -BACKWARD_BEND_M)
+
+
 def _observation(track: Track, hand: Hand, image_size_px: tuple[int, int]) -> Observation:
+    detection = track.detection
+    away = -1.0 if turned_round(detection, hand) else 1.0
     return Observation(
         t_capture_ns=track.t_last_ns,
         hand=hand,
         detected=True,
-        keypoints_m=track.detection.keypoints_m,
-        keypoints_px=track.detection.keypoints_px,
+        keypoints_m=detection.keypoints_m * np.array([1.0, 1.0, away]),
+        keypoints_px=detection.keypoints_px,
         image_size_px=image_size_px,
         score=track.score,
+        depth_px=detection.depth_px * away,
     )

@@ -32,12 +32,14 @@ class Detection:
         score: probability of that label, 0.5–1.
         keypoints_m: (21,3) float64, metres, relative to the wrist, camera axes.
         keypoints_px: (21,2) float64, image pixels.
+        depth_px: (21,) float64, depth relative to the wrist on the scale of the pixels.
     """
 
     label: Hand
     score: float
     keypoints_m: np.ndarray
     keypoints_px: np.ndarray
+    depth_px: np.ndarray
 
     @property
     def centre_px(self) -> np.ndarray:

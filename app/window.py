@@ -69,6 +69,7 @@ class ObservationWindow:
         t_capture_ns = np.zeros(T, dtype=np.int64)
         keypoints_m = np.full((T, NUM_KEYPOINTS, 3), np.nan)
         keypoints_px = np.full((T, NUM_KEYPOINTS, 2), np.nan)
+        depth_px = np.full((T, NUM_KEYPOINTS), np.nan)
         wrist_m = np.full((T, 3), np.nan)
         score = np.zeros(T)
         for observation, wrist in self._seen:
@@ -80,6 +81,7 @@ class ObservationWindow:
             t_capture_ns[slot] = observation.t_capture_ns
             keypoints_m[slot] = observation.keypoints_m
             keypoints_px[slot] = observation.keypoints_px
+            depth_px[slot] = observation.depth_px
             wrist_m[slot] = wrist
             score[slot] = observation.score
         return Window(
@@ -90,6 +92,7 @@ class ObservationWindow:
             t_capture_ns=t_capture_ns,
             keypoints_m=keypoints_m,
             keypoints_px=keypoints_px,
+            depth_px=depth_px,
             wrist_m=wrist_m,
             score=score,
         )

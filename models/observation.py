@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -25,6 +25,8 @@ class Observation:
         keypoints_px: (21,2) float64, image pixels, x right, y down, of the unmirrored image.
         image_size_px: (width, height) of that image.
         score: detector confidence of the hand label, 0–1; 0 when not detected.
+        depth_px: (21,) float64, a second opinion on depth: relative to the wrist, away from the camera, on
+            the scale of keypoints_px; NaN where the detector has none.
     """
 
     t_capture_ns: int
@@ -34,6 +36,7 @@ class Observation:
     keypoints_px: np.ndarray
     image_size_px: tuple[int, int]
     score: float
+    depth_px: np.ndarray = field(default_factory=lambda: np.full(NUM_KEYPOINTS, np.nan))
 
     @staticmethod
     def missing(t_capture_ns: int, hand: Hand, image_size_px: tuple[int, int]) -> Observation:

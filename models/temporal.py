@@ -1,7 +1,7 @@
 """The temporal stage: a window of observations in, the hand now and in the next instants out.
 
-`none` passes detections through, `one-euro` smooths them; both look ahead at constant velocity. They are what
-a learned model has to beat, and what runs when it cannot.
+`none` passes detections through, `one-euro` fuses the detector's two opinions and smooths them; both look
+ahead at constant velocity. They are what a learned model has to beat, and what runs when it cannot.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Protocol
 import numpy as np
 
 from models.errors import ModelError
+from models.fusion import fuse_depth
 from models.hand_model import HandModel
 from models.inverse_kinematics import fit_rotations
 from models.observation import NUM_KEYPOINTS, Hand
@@ -55,8 +56,9 @@ class TemporalStage(Protocol):
 class FilteredStage:
     """A filter on the keypoints and the wrist, then constant velocity into the future."""
 
-    def __init__(self, name: str, motion: MotionFilter) -> None:
+    def __init__(self, name: str, motion: MotionFilter, fuse: bool) -> None:
         self.name = name
+        self._fuse = fuse
         self.horizon_s = np.arange(1, FUTURE_SLOTS + 1) * (SLOT_PERIOD_NS * 1e-9)
         self._motion = motion
         self._model = HandModel.load()
@@ -71,7 +73,7 @@ class FilteredStage:
         if window.observed[-1]:
             t_seen_ns = int(window.t_capture_ns[-1])
             if self._t_last_ns is None or t_seen_ns > self._t_last_ns:
-                pose = np.concatenate([window.keypoints_m[-1].ravel(), self._wrist(window)])
+                pose = np.concatenate([self._keypoints(window).ravel(), self._wrist(window)])
                 dt_s = 0.0 if self._t_last_ns is None else (t_seen_ns - self._t_last_ns) * 1e-9
                 self._motion.update(pose, dt_s)
                 self._t_last_ns = t_seen_ns
@@ -95,6 +97,12 @@ class FilteredStage:
     def reset(self) -> None:
         self._t_last_ns = None
         self._motion.reset()
+
+    def _keypoints(self, window: Window) -> np.ndarray:
+        keypoints_m = window.keypoints_m[-1]
+        if not self._fuse:
+            return keypoints_m
+        return fuse_depth(keypoints_m, window.keypoints_px[-1], window.depth_px[-1])
 
     def _wrist(self, window: Window) -> np.ndarray:
         """The observed wrist, or the last one where its depth could not be told."""
@@ -139,8 +147,10 @@ def fit_hand(keypoints_m: np.ndarray, hand: Hand, model: HandModel) -> np.ndarra
 
 
 TEMPORAL_STAGES: dict[str, Callable[[], TemporalStage]] = {
-    "one-euro": lambda: FilteredStage("one-euro", OneEuroFilter(ONE_EURO_MIN_CUTOFF_HZ, ONE_EURO_BETA)),
-    "none": lambda: FilteredStage("none", Passthrough()),
+    "one-euro": lambda: FilteredStage(
+        "one-euro", OneEuroFilter(ONE_EURO_MIN_CUTOFF_HZ, ONE_EURO_BETA), fuse=True
+    ),
+    "none": lambda: FilteredStage("none", Passthrough(), fuse=False),
 }
 
 

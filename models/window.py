@@ -26,6 +26,7 @@ class Window:
         t_capture_ns: (T,) int64 capture time of that detection, 0 where there is none.
         keypoints_m: (T,21,3) metres, wrist-relative, camera axes; NaN where not observed.
         keypoints_px: (T,21,2) pixels; NaN where not observed.
+        depth_px: (T,21) second opinion on depth, see Observation; NaN where there is none.
         wrist_m: (T,3) wrist in the camera frame, metres; NaN where not observed.
         score: (T,) detector confidence, 0 where not observed.
     """
@@ -37,6 +38,7 @@ class Window:
     t_capture_ns: np.ndarray
     keypoints_m: np.ndarray
     keypoints_px: np.ndarray
+    depth_px: np.ndarray
     wrist_m: np.ndarray
     score: np.ndarray
 

@@ -57,6 +57,8 @@ class HandConfig:
         coupled_joints, coupling_weight: joints that bend together (DIP = PIP), and how strongly, per rad².
         home_rad: pose before the first hand is seen, ordered as target_joint_names; default the open hand.
         restart_after_s: a pause between two solves after which the search starts from several poses again.
+        retry_cost: a pose that costs more than this may be a wrong local minimum (fingers bent backwards
+            reach for a fist from behind); the search then starts from several poses, too.
         max_iterations: bound on the solver's steps per instant and start.
     """
 
@@ -84,6 +86,7 @@ class HandConfig:
     coupling_weight: float = 1e-2
     home_rad: tuple[float, ...] = ()
     restart_after_s: float = 0.5
+    retry_cost: float = 0.1
     max_iterations: int = 60
 
     def __post_init__(self) -> None:
@@ -128,6 +131,7 @@ class HandConfig:
             "huber_delta",
             "open_weight",
             "restart_after_s",
+            "retry_cost",
         ):
             self._require(name, getattr(self, name) > 0.0, "be greater than 0")
         for name in (

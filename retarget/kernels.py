@@ -589,6 +589,7 @@ def solve_horizon(
     keypoints: np.ndarray,
     seeds: np.ndarray,
     previous: np.ndarray,
+    retry_cost: float,
     strength: np.ndarray,
     chain: Chain,
     first: Terms,
@@ -602,6 +603,7 @@ def solve_horizon(
 
     Args:
         seeds: (s,n) rad, poses the first instant may start from; the best end wins.
+        retry_cost: the first seed is enough if it ends at this cost or below.
         previous: (n,) rad, pose the first instant is pulled toward.
         strength: (S1+S2,) projection strengths; advanced by the first instant only.
         first, terms: the Terms of the first instant, and of the later ones.
@@ -629,3 +631,5 @@ def solve_horizon(
             if s == 0 or cost < report[0, 0]:
                 result[0] = q
                 report[0, 0], report[0, 2] = cost, converged
+            if report[0, 0] <= retry_cost:
+                break

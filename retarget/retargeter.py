@@ -149,10 +149,14 @@ class Retargeter:
         fresh = self._t_ns is None or not 0 <= t_ns - self._t_ns <= 1e9 * self.config.restart_after_s
         if fresh:
             self._strength[:] = 0.0
-            seeds, previous = np.vstack([self._q_rad[None], self._starts_rad]), None
-        else:
-            seeds, previous = self._q_rad[None], self._q_rad
-        solution = self._solver.solve(usable, seeds, previous, self._strength)
+        seeds = np.vstack([self._q_rad[None], self._starts_rad])
+        solution = self._solver.solve(
+            usable,
+            seeds,
+            previous_rad=None if fresh else self._q_rad,
+            strength=self._strength,
+            retry_cost=-1.0 if fresh else self.config.retry_cost,
+        )
         self._q_rad = solution.q_rad[0].copy()
         self._t_ns = t_ns
         worst = next((f"instant {i}: {reason}" for i, reason in enumerate(reasons) if reason), "")

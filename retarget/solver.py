@@ -58,6 +58,7 @@ class Solver:
         seeds_rad: np.ndarray,
         previous_rad: np.ndarray | None,
         strength: np.ndarray,
+        retry_cost: float = -1.0,
     ) -> Solution:
         """Solve k instants, each warm-started from the one before.
 
@@ -66,6 +67,7 @@ class Solver:
             seeds_rad: (s,n) poses to start the first instant from; the end with the lowest cost wins.
             previous_rad: (n,) pose the first instant is pulled toward; None for no pull.
             strength: (num_pairs,) projection of each pair, 0–1; the first instant advances it in place.
+            retry_cost: further seeds are tried only while the best end costs more than this.
         """
         keypoints = np.ascontiguousarray(keypoints, np.float64)
         seeds = np.ascontiguousarray(seeds_rad, np.float64)
@@ -76,6 +78,7 @@ class Solver:
             keypoints,
             seeds,
             np.ascontiguousarray(anchor, np.float64),
+            retry_cost,
             strength,
             self.kinematics.chain,
             first,

@@ -11,13 +11,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.detector import HandDetector, mirrored_px
+from app.detector import HandDetector, mirrored_px, turned_round
 from app.errors import AppError
 from app.frame import Frame
 from app.hand_tracks import Detection, HandTracks
 from app.native_stderr import without_native_notices
 from app.opencv import cv2
+from models.hand_model import HandModel
 from models.observation import Hand, Observation
+from retarget import to_hand_frame
 
 FRAME_NS = 33_333_333
 
@@ -264,7 +266,7 @@ def test_nothing_native_reaches_the_terminal(
 
 def hand_at(x_px: float, label: Hand = "right", score: float = 0.95) -> Detection:
     grid = np.stack(np.meshgrid(np.linspace(-50, 50, 7), np.linspace(-40, 40, 3)), axis=-1).reshape(21, 2)
-    return Detection(label, score, np.zeros((21, 3)), grid + np.array([x_px, 200.0]))
+    return Detection(label, score, np.zeros((21, 3)), grid + np.array([x_px, 200.0]), np.zeros(21))
 
 
 def test_single_wrong_labels_do_not_matter() -> None:
@@ -343,3 +345,53 @@ def test_only_native_notices_are_held_back(capfd: pytest.CaptureFixture[str]) ->
     os.write(2, b"afterwards\n")
     lines = capfd.readouterr().err.splitlines()
     assert [line.split("] ")[-1] for line in lines] == ["a line of ours", "a native error", "afterwards"]
+
+
+# --- depth the wrong way round --------------------------------------------------------------------------------
+
+
+def curled_right_hand() -> np.ndarray:
+    """A right fist, palm toward the camera: fingertips nearer than the knuckles."""
+    model = HandModel.load()
+    angles_rad = np.zeros((15, 3))
+    angles_rad[:12, 0] = 1.2
+    rotations = model.rotations_of_angles(angles_rad)
+    keypoints_m = model.keypoints(rotations)
+    return keypoints_m - keypoints_m[0]
+
+
+def taken_for(label: Hand, keypoints_m: np.ndarray) -> Detection:
+    return Detection(label, 0.9, keypoints_m, 1000.0 * keypoints_m[:, :2], 1000.0 * keypoints_m[:, 2])
+
+
+def test_backward_fingers_with_the_wrong_label_are_depth_turned_round() -> None:
+    right = curled_right_hand()
+    turned = right * np.array([1.0, 1.0, -1.0])
+    assert turned_round(taken_for("left", turned), "right")
+    assert not turned_round(taken_for("left", right), "right"), "only the label was wrong"
+    assert not turned_round(taken_for("right", turned), "right"), "the label agrees: the detector is believed"
+
+
+def test_fists_of_a_low_resolution_clip_do_not_bend_backwards(
+    detector: HandDetector, shared_data: Path
+) -> None:
+    """MediaPipe takes this right hand for a left one in 50 frames, mostly with the depth turned round."""
+    frames = read_frames(shared_data / "video" / "hand_person_a.mp4", first=60, count=130)
+    seen = [o["right"] for o in run(detector, frames) if o["right"].detected]
+    assert len(seen) > 110
+    tips_m = np.array([to_hand_frame(o.keypoints_m, "right")[[8, 12, 16, 20], 0].mean() for o in seen])
+    assert (tips_m > -0.02).mean() > 0.97
+
+
+def test_the_second_opinion_on_depth_shares_the_pixels_scale(
+    detector: HandDetector, counting: list[Frame]
+) -> None:
+    for observed in run(detector, counting[:5]):
+        observation = observed["right"]
+        image = np.column_stack([observation.keypoints_px, observation.depth_px])
+        assert observation.depth_px[0] == 0.0
+        # Bones of one hand: the middle finger is as long in the image as in metres, but for perspective.
+        palm_px, palm_m = image[9] - image[0], observation.keypoints_m[9]
+        finger_px, finger_m = image[12] - image[9], observation.keypoints_m[12] - observation.keypoints_m[9]
+        ratio = np.linalg.norm(finger_px) / np.linalg.norm(palm_px)
+        assert ratio == pytest.approx(np.linalg.norm(finger_m) / np.linalg.norm(palm_m), rel=0.25)

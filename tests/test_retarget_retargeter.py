@@ -353,3 +353,15 @@ def test_thousands_of_random_hands_give_legal_poses(right: Retargeter) -> None:
         assert_legal(right, right.solve(keypoints, i * FRAME_NS))
         solved += right.status.rejected == ""
     assert solved > 2000
+
+
+def test_fingers_bent_backwards_find_their_way_into_a_fist(right: Retargeter) -> None:
+    """From the limit behind the palm no way downhill leads to a fist: the search has to start elsewhere."""
+    backwards = flat_hand()
+    backwards[5:, 0] -= np.clip(backwards[5:, 2] - 0.09, 0.0, None)
+    for i in range(5):
+        bent = right.solve(backwards, i * FRAME_NS)
+    assert (bent[[1, 5, 9]] < -0.1).all(), "the example is to bend the fingers backwards"
+    closed = right.solve(fist(), 5 * FRAME_NS)
+    # The pull toward the previous pose holds it back a little.
+    assert (closed[FINGER_FLEXION] > 0.75 * solve_afresh(right, fist())[FINGER_FLEXION]).all()
