@@ -1,0 +1,133 @@
+"""Measures how near the estimated hand is to the true one, and writes docs/accuracy.md.
+
+    python docs/make_accuracy.py ../shared/data
+
+Rendered clips know the truth; of the filmed hand two calibrated cameras triangulate an independent reference
+(of unknown scale, so only the error after Procrustes alignment counts there).
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from app.assets import resolve_hand_landmarker
+from app.detector import HandDetector
+from app.opencv import cv2
+from app.sources.base import EndOfSource, Source
+from app.sources.synthetic import SyntheticSource
+from app.sources.video import VideoSource
+from app.window import ObservationWindow
+from models.camera import Camera
+from models.metrics import accel_error, mpjpe, pa_mpjpe
+from models.observation import Observation
+from models.temporal import load_temporal
+
+STAGES = ("none", "one-euro")
+FROM_OPENGL = np.array([1.0, -1.0, -1.0])  # y up, z toward the camera → y down, z forward
+SYNTHETIC_SEEDS = (0, 1, 2)
+
+
+def observe(source: Source) -> list[Observation]:
+    """Every frame of `source` as the detector sees it."""
+    observations = []
+    with HandDetector(resolve_hand_landmarker(None)) as detector:
+        while True:
+            try:
+                frame = source.read(1.0)
+            except EndOfSource:
+                break
+            if frame is not None:
+                observations.append(detector.detect(frame)["right"])
+    source.close()
+    return observations
+
+
+def estimate(observations: list[Observation], stage_name: str) -> np.ndarray:
+    """(N,21,3) what the stage says of each frame's instant, the past alone being known; metres."""
+    stage = load_temporal(stage_name)
+    window = ObservationWindow("right", Camera.assumed(observations[0].image_size_px))
+    estimates = []
+    for observation in observations:
+        window.add(observation)
+        estimates.append(stage.update(window.snapshot()).keypoints_m[0])
+    return np.array(estimates)
+
+
+def row(name: str, observations: list[Observation], truth_m: np.ndarray, metric: bool) -> str:
+    """One line of the table: PA-MPJPE, MPJPE and Accel per stage over the frames with a detection."""
+    truth_m = truth_m - truth_m[:, :1]
+    seen = np.array([observation.detected for observation in observations])
+    seen &= np.isfinite(truth_m).all(axis=(1, 2))
+    cells = [name, f"{100 * np.mean([o.detected for o in observations]):.0f} %"]
+    for stage in STAGES:
+        estimate_m = estimate(observations, stage)
+        cells.append(f"{1e3 * pa_mpjpe(estimate_m[seen], truth_m[seen]).mean():.1f}")
+        if not metric:
+            cells += ["–", "–"]
+            continue
+        cells.append(f"{1e3 * mpjpe(estimate_m[seen], truth_m[seen]).mean():.1f}")
+        accel = accel_error(estimate_m, truth_m)
+        cells.append(f"{1e3 * np.nanmean(accel):.1f}")
+    return "| " + " | ".join(cells) + " |\n"
+
+
+def read_matrix(path: Path, first: int, rows: int) -> np.ndarray:
+    """`rows` lines of numbers of a calibration file, from the `first` such line on."""
+    lines = [line.split() for line in path.read_text().splitlines() if line[:1] in "-0123456789 " and line.strip()]
+    return np.array([[float(cell) for cell in line] for line in lines[first : first + rows]])
+
+
+def triangulate(videos: Path, observations: list[list[Observation]]) -> np.ndarray:
+    """(N,21,3) the filmed hand from both cameras, scaled to a palm of 90 mm."""
+    folder = videos / "stereo_calibration"
+    projections = []
+    for camera in (0, 1):
+        K = read_matrix(folder / f"c{camera}.dat", 0, 3)
+        R = read_matrix(folder / f"rot_trans_c{camera}.dat", 0, 3)
+        t = read_matrix(folder / f"rot_trans_c{camera}.dat", 3, 3).reshape(3, 1)
+        projections.append(K @ np.hstack([R, t]))
+    points = []
+    for left, right in zip(*observations, strict=True):
+        X = cv2.triangulatePoints(*projections, left.keypoints_px.T.copy(), right.keypoints_px.T.copy())
+        points.append((X[:3] / X[3]).T)
+    points_m = np.array(points)
+    return points_m * 0.09 / np.nanmedian(np.linalg.norm(points_m[:, 5] - points_m[:, 0], axis=1))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path, help="folder with rendered/ and video/")
+    data = parser.parse_args().data
+    rows = []
+    for path in sorted((data / "rendered").glob("*.npz")):
+        observations = observe(VideoSource(path.with_suffix(".mp4"), realtime=False))
+        rows.append(row(f"rendered manipulation, {path.stem}", observations, np.load(path)["kp"] * FROM_OPENGL, True))
+    for seed in SYNTHETIC_SEEDS:
+        source = SyntheticSource(seed, realtime=False)
+        truth_m = source.truth.keypoints_m
+        rows.append(row(f"rendered routine, synthetic:{seed}", observe(source), truth_m, True))
+    stereo = [
+        observe(VideoSource(data / "video" / f"hand_stereo_cam{camera}.mp4", realtime=False)) for camera in (0, 1)
+    ]
+    rows.append(row("filmed hand, against two cameras", stereo[0], triangulate(data / "video", stereo), False))
+
+    text = (
+        "# Accuracy\n\n"
+        "Written by `python docs/make_accuracy.py DATA`. PA-MPJPE, MPJPE (relative to the wrist) in mm and Accel in\n"
+        "mm/frame², over the frames with a detection, each sequence on its own; every estimate knows only the past.\n"
+        "`none` is MediaPipe's own metric answer. `one-euro` fuses it with MediaPipe's image answer and smooths it.\n\n"
+        "| clip | detected |" + "".join(f" {stage} PA | MPJPE | Accel |" for stage in STAGES) + "\n"
+        "|---|---|" + "---|" * 3 * len(STAGES) + "\n" + "".join(rows)
+    )
+    (ROOT / "docs" / "accuracy.md").write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
