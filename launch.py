@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import io
 import logging
+import os
+import signal
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import FrameType
 from typing import Annotated, Literal
 
 import tyro
 
-from app.errors import AppError
-from app.settings import SettingsError, TeleopSettings
+from app.errors import AppError, UsageError
+from app.settings import TeleopSettings
 from models.errors import ModelError
 from retarget.errors import RetargetError
 from robot.errors import RobotError
 
+INTERRUPTED = 130  # what shells expect of a program ended by Ctrl-C
 TeleopFlags = Annotated[TeleopSettings, tyro.conf.OmitArgPrefixes]
 
 
@@ -28,9 +34,12 @@ class Demo:
     """Without a window; implied when there is no display."""
     seed: int = 0
     """Which rendered person and room."""
+    run_dir: Path | None = None
+    """Where a headless run puts its results (default: a new folder in runs/)."""
 
     def run(self) -> int:
-        return _teleop(TeleopSettings(source=f"synthetic:{self.seed}", robot="sim", headless=self.headless))
+        source = f"synthetic:{self.seed}"
+        return _teleop(TeleopSettings(source=source, headless=self.headless, run_dir=self.run_dir))
 
 
 @dataclass(frozen=True)
@@ -45,13 +54,19 @@ class Teleop:
 
 @dataclass(frozen=True)
 class Replay:
-    """Run a recording through the pipeline again; takes the flags of teleop."""
+    """Run a recording through the pipeline again; takes the flags of teleop, but for --source."""
 
     directory: tyro.conf.Positional[Path]
     """A folder made with teleop --record."""
     settings: TeleopFlags = field(default_factory=TeleopSettings)
 
     def run(self) -> int:
+        from app.recording import is_recording
+
+        if self.settings.source != TeleopSettings.source:
+            raise UsageError("replay takes its images from the recording: leave out --source")
+        if not is_recording(self.directory):
+            raise AppError(f"{self.directory} is not a recording; make one with: teleop --record DIR")
         return _teleop(dataclasses.replace(self.settings, source=str(self.directory)))
 
 
@@ -64,13 +79,17 @@ class Robot:
     hand: Literal["right", "left"] = "right"
     """Which hand of it."""
     host: str = "127.0.0.1"
-    """Address to listen on."""
+    """Address of this machine to listen on."""
     port: int = 5570
-    """First of three ports: targets, state, control."""
+    """First of three ports in a row: targets, state, control."""
 
     def run(self) -> int:
         from robot.server import RobotServerConfig, run
 
+        if not 0 <= self.port <= 65533:
+            raise UsageError(
+                f"--port is from 1 to 65533 (two more follow), or 0 for free ones, not {self.port}"
+            )
         run(RobotServerConfig(hand=self.hand, host=self.host, port=self.port))
         return 0
 
@@ -103,28 +122,70 @@ def _teleop(settings: TeleopSettings) -> int:
     result = run_teleop(settings)
     for hand, counts in result.report["hands"].items():
         print(f"{hand} hand: detected in {counts['detected']} of {counts['frames']} frames")
-    for kind, path in result.files.items():
+    for kind, path in result.files:
         print(f"{kind}: {path}")
     return 0
+
+
+def parse(arguments: list[str]) -> Demo | Teleop | Replay | Robot | Doctor:
+    """The command on the command line.
+
+    Raises:
+        UsageError: it is not understood; one sentence says why.
+        SystemExit: help was asked for and printed.
+    """
+    complaint = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(complaint):
+            return tyro.cli(Command, args=arguments or ["demo"], prog="launch.py", description=__doc__)
+    except SystemExit as ended:
+        if not ended.code:
+            raise
+        raise UsageError(_one_sentence(complaint.getvalue())) from ended
+
+
+def _one_sentence(complaint: str) -> str:
+    """What a box of text drawn by the parser says, up to its ruler."""
+    words: list[str] = []
+    for line in complaint.splitlines()[1:]:
+        text = line.strip("│╭╮╰╯─ ")
+        if not text:
+            break
+        words.append(text)
+    return f"{' '.join(words).rstrip('.')}; see python launch.py --help"
 
 
 def main(arguments: list[str]) -> int:
     """Parse the command line, run the command, and turn failures into one sentence and an exit status."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    command: Demo | Teleop | Replay | Robot | Doctor = tyro.cli(
-        Command,
-        args=arguments or ["demo"],
-        prog="launch.py",
-        description=__doc__,
-    )
+    logging.getLogger("app.assets").setLevel(logging.INFO)  # the one-time download is worth a line
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without Unicode is no reason to fail
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
-        return command.run()
-    except SettingsError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+        status = parse(arguments).run()
+        sys.stdout.flush()
+    except UsageError as error:
+        status = _fail(str(error), 2)
     except (AppError, ModelError, RetargetError, RobotError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+        status = _fail(str(error), 1)
+    except KeyboardInterrupt:
+        status = _fail("interrupted before there was anything to keep", INTERRUPTED)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it exits
+        status = 0  # whoever read our output has seen enough
+    return status
+
+
+def _fail(sentence: str, status: int) -> int:
+    print(f"error: {sentence}", file=sys.stderr)
+    return status
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """A polite kill is to be as orderly as Ctrl-C."""
+    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

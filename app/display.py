@@ -8,12 +8,16 @@ from collections.abc import Mapping
 
 from app.errors import AppError
 
+NO_SCREEN_PLATFORMS = ("offscreen", "minimal")  # Qt draws there, but nobody sees it
+
 
 def has_display(environ: Mapping[str, str] = os.environ, platform: str = sys.platform) -> bool:
     """True if there is a screen to open a window on; Windows and macOS sessions always have one."""
     if platform.startswith(("win", "darwin")):
         return True
-    return bool(environ.get("DISPLAY") or environ.get("WAYLAND_DISPLAY") or environ.get("QT_QPA_PLATFORM"))
+    if environ.get("QT_QPA_PLATFORM", "").partition(":")[0] in NO_SCREEN_PLATFORMS:
+        return False
+    return bool(environ.get("DISPLAY") or environ.get("WAYLAND_DISPLAY"))
 
 
 def choose_headless(headless: bool, window: bool) -> bool:

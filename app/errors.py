@@ -1,5 +1,9 @@
-"""The one exception this package raises for problems a user can fix."""
+"""The exceptions this package raises for problems a user can fix."""
 
 
 class AppError(RuntimeError):
     """A source, asset or setting is unusable; the message says what is wrong and what to do."""
+
+
+class UsageError(AppError):
+    """A flag has an illegal value; the message lists the legal ones."""

@@ -17,6 +17,8 @@ def require_writable(path: Path) -> None:
     Raises:
         AppError: its folder does not exist and cannot be made, or is not writable.
     """
+    if not path.name or path.is_dir():
+        raise AppError(f"cannot write {path}: it is a folder; give the name of a file")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         probe = path.with_name(f".{path.name}.{os.getpid()}.probe")
@@ -24,8 +26,6 @@ def require_writable(path: Path) -> None:
         probe.unlink()
     except OSError as error:
         raise AppError(f"cannot write {path}: {error.strerror}; choose another place") from error
-    if path.is_dir():
-        raise AppError(f"cannot write {path}: it is a folder; give the name of a file")
 
 
 @contextmanager

@@ -15,6 +15,8 @@ from app.trace import Trace, TraceRow
 from models.observation import Observation
 from robot import RobotState
 
+MAX_TRACE_ROWS = 200_000  # nearly two hours at 30 Hz and about 1.5 GB; a live run may last for days
+
 
 @dataclass
 class HandRun:
@@ -51,7 +53,7 @@ class HandRun:
             raise ValueError("nothing was driven yet")
         truth_m = None if self.truth_m is None else self.truth_m[frame.index]
         self.statistics.add(self.result, age_ms, truth_m)
-        if self.trace is None:
+        if self.trace is None or len(self.trace.rows) >= MAX_TRACE_ROWS:
             return
         trajectory, observation = self.result.trajectory, self.result.observation
         self.trace.rows.append(
@@ -60,12 +62,12 @@ class HandRun:
                 detected=observation.detected,
                 keypoints_image_px=observation.keypoints_px,
                 keypoints_raw_m=observation.keypoints_m,
-                keypoints_m=trajectory.keypoints_m[0],
-                keypoints_future_m=trajectory.keypoints_m[1:],
-                rotations=trajectory.rotations[0],
-                wrist_m=trajectory.wrist_m[0],
-                q_rad=self.result.q_rad[0],
-                q_sent_rad=self.result.q_sent_rad,
+                keypoints_m=trajectory.keypoints_m[0].copy(),
+                keypoints_future_m=trajectory.keypoints_m[1:].copy(),
+                rotations=trajectory.rotations[0].copy(),
+                wrist_m=trajectory.wrist_m[0].copy(),
+                q_rad=self.result.q_rad[0].copy(),
+                q_sent_rad=self.result.q_sent_rad.copy(),
                 stage_ms=stage_ms,
                 age_ms=age_ms,
             )

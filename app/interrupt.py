@@ -2,28 +2,42 @@
 
 from __future__ import annotations
 
-import contextlib
-import logging
 import signal
 import threading
-from collections.abc import Iterator
-
-logger = logging.getLogger(__name__)
+from types import FrameType, TracebackType
 
 
-@contextlib.contextmanager
-def interruptible() -> Iterator[None]:
-    """Ctrl-C and a polite kill end the body early and are no error: the run is over, its results count."""
+class Interrupt:
+    """While entered, Ctrl-C and a polite kill only ask for an end; a second Ctrl-C insists.
 
-    def interrupt(signum: int, stack_frame: object) -> None:
-        raise KeyboardInterrupt
+    Asked for between two frames, an end leaves nothing half done: no request to the robot without its answer,
+    no image without its row.
 
-    in_main_thread = threading.current_thread() is threading.main_thread()
-    before = signal.signal(signal.SIGTERM, interrupt) if in_main_thread else None
-    try:
-        yield
-    except KeyboardInterrupt:
-        logger.info("interrupted: writing what there is")
-    finally:
-        if in_main_thread:
-            signal.signal(signal.SIGTERM, before)
+    Attributes:
+        asked: whether an end was asked for.
+    """
+
+    def __init__(self) -> None:
+        self.asked = False
+        self._before: dict[int, signal._HANDLER] = {}
+
+    def __enter__(self) -> Interrupt:
+        if threading.current_thread() is threading.main_thread():  # only there handlers can be set
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._before[number] = signal.signal(number, self._ask)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        self._before = {}
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True

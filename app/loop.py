@@ -12,6 +12,7 @@ from app.clock import Clock
 from app.detector import HandDetector
 from app.frame import Frame
 from app.hand_run import HandRun
+from app.interrupt import Interrupt
 from app.opencv import cv2
 from app.overview import OverviewFrame, OverviewRecorder
 from app.recording import RecordingWriter
@@ -27,7 +28,7 @@ READ_TIMEOUT_S = 0.1  # without a frame for this long, gaps are bridged and the 
 
 
 class FrameLoop:
-    """Processes frames one by one until the source, the operator or `max_frames` ends it.
+    """Processes frames one by one until the source, the operator, Ctrl-C or `max_frames` ends it.
 
     Attributes:
         timer: stage times of all frames.
@@ -42,6 +43,7 @@ class FrameLoop:
         detector: HandDetector,
         clock: Clock,
         hands: dict[Hand, HandRun],
+        interrupt: Interrupt,
     ) -> None:
         self.timer = StageTimer()
         self.frames = 0
@@ -54,7 +56,10 @@ class FrameLoop:
         self._detector = detector
         self._clock = clock
         self._hands = hands
+        self._interrupt = interrupt
         self._next_index = 0
+        self._t_last_capture_ns = 0
+        self._t_last_arrival_ns = 0
         # Sending to a simulation in lock-step moves the simulation: that is not the pipeline's time.
         self._send_stage = "publish" if settings.realtime else "simulate"
 
@@ -75,11 +80,13 @@ class FrameLoop:
                 else:
                     self._process(frame, (time.perf_counter_ns() - read_started_ns) * 1e-6)
                     bar.update()
-                if self._operator_quits():
+                if self._interrupt.asked or self._operator_quits():
                     return
 
     def _process(self, frame: Frame, read_ms: float) -> None:
         self._clock.capture(frame.t_capture_ns)
+        self._t_last_capture_ns = frame.t_capture_ns
+        self._t_last_arrival_ns = self._clock.now_ns()
         self.skipped += frame.index - self._next_index
         self._next_index = frame.index + 1
         self.frames += 1
@@ -121,8 +128,11 @@ class FrameLoop:
         if self.frames == 0 or not self._settings.realtime:
             return
         shown = []
+        # A frame that came now would have been captured as long ago as the last one had: the next frame must
+        # not find itself in the past.
+        t_missing_ns = self._t_last_capture_ns + self._clock.now_ns() - self._t_last_arrival_ns
         for hand, hand_run in self._hands.items():
-            missing = Observation.missing(self._clock.now_ns(), hand, self._source.size_px)
+            missing = Observation.missing(t_missing_ns, hand, self._source.size_px)
             shown.append(OverviewFrame.of(hand_run.drive(missing, self.timer, "publish"), hand_run.state))
         self.timer.drop_frame()
         if self.viewer is not None:

@@ -17,6 +17,7 @@ from tqdm import tqdm
 from app.drawing import draw_caption, draw_skeleton, draw_state, fit_into
 from app.errors import AppError
 from app.frame import Frame
+from app.interrupt import Interrupt
 from app.lane import LaneFrame
 from app.opencv import cv2
 from app.recording import RecordingReader, RecordingWriter
@@ -27,6 +28,7 @@ logger = logging.getLogger(__name__)
 
 TILE_HEIGHT_PX = 480
 ROBOT_TILE_PX = (480, 480)
+MAX_FRAMES = 54_000  # half an hour at 30 Hz: a live run may last for days, its video need not
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,8 @@ class OverviewRecorder:
         self._run_dir = run_dir
         self._fps = fps
         self._scale = min(1.0, TILE_HEIGHT_PX / size_px[1])
-        self._spool_dir = run_dir / "camera.rec"
+        self._spool_dir = run_dir / ".camera"
+        shutil.rmtree(self._spool_dir, ignore_errors=True)  # of a run that was killed
         self._writer = RecordingWriter(self._spool_dir, size_px=size_px, fps=fps, blocking=blocking)
         self._frames: dict[int, list[OverviewFrame]] = {}
 
@@ -88,11 +91,19 @@ class OverviewRecorder:
         image = frame.image
         if self._scale < 1.0:
             image = cv2.resize(image, None, fx=self._scale, fy=self._scale, interpolation=cv2.INTER_AREA)
-        self._writer.write(Frame(frame.index, frame.t_capture_ns, image))
+        if len(self._frames) >= MAX_FRAMES:
+            return
         self._frames[frame.index] = hands
+        self._writer.write(Frame(frame.index, frame.t_capture_ns, image))
 
-    def compose(self) -> Path:
+    def compose(self, interrupt: Interrupt) -> Path:
         """Write overview.mp4 and remove the images kept for it; a progress bar tells how far it is.
+
+        The video keeps the time of capture: an image stands until the next one was taken, so frames that were
+        skipped or came slowly make it neither shorter nor faster.
+
+        Args:
+            interrupt: once it is asked, the video ends where it is.
 
         Raises:
             AppError: the video cannot be written.
@@ -102,21 +113,29 @@ class OverviewRecorder:
         partial = self._run_dir / "overview.part.mp4"
         views: dict[Hand, HandView] = {}
         video: cv2.VideoWriter | None = None
-        reader = RecordingReader(self._spool_dir)
+        written, t_start_ns = 0, 0
         try:
             total = len(self._frames)
-            for frame in tqdm(reader.frames(), "overview.mp4", total, unit="frame", disable=None):
+            frames = RecordingReader(self._spool_dir).frames()
+            for frame in tqdm(frames, "overview.mp4", total, unit="frame", disable=None):
+                if interrupt.asked:
+                    break
                 picture = self._compose_frame(frame, self._frames[frame.index], views)
                 if video is None:
+                    t_start_ns = frame.t_capture_ns
                     video = _open_video(partial, self._fps, picture)
-                video.write(picture)
+                due = round((frame.t_capture_ns - t_start_ns) * 1e-9 * self._fps) + 1
+                for _ in range(max(1, due - written)):
+                    video.write(picture)
+                    written += 1
         finally:
             if video is not None:
                 video.release()
             for view in views.values():
                 view.close()
         if video is None:
-            raise AppError("no overview.mp4 was written: the source gave no frame")
+            raise AppError("no overview.mp4 was written: there was no image to show")
+        _check_video(partial, written)
         partial.replace(path)
         shutil.rmtree(self._spool_dir, ignore_errors=True)
         return path
@@ -152,3 +171,12 @@ def _open_video(path: Path, fps: float, picture: np.ndarray) -> cv2.VideoWriter:
     if not video.isOpened():
         raise AppError(f"cannot write {path}: no MPEG-4 encoder, or the folder is not writable")
     return video
+
+
+def _check_video(path: Path, frames: int) -> None:
+    """OpenCV writes to a full disk without a word: count what arrived."""
+    video = cv2.VideoCapture(str(path))
+    arrived = int(video.get(cv2.CAP_PROP_FRAME_COUNT))
+    video.release()
+    if arrived != frames:
+        raise AppError(f"{path} holds {arrived} of {frames} frames: make room on the disk and run again")

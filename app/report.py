@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from array import array
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from app.machine import describe_machine, package_versions
 from app.settings import TeleopSettings
 from app.timing import StageTimer, summarise
 from models.metrics import accel_error, mpjpe, pa_mpjpe
+from models.observation import Hand
 
 
 class RunStatistics:
@@ -25,7 +28,7 @@ class RunStatistics:
         self.frames = 0
         self.detected = 0
         self.states: Counter[str] = Counter()
-        self.ages_ms: list[float] = []
+        self.ages_ms = array("f")
         self._raw_m: list[np.ndarray] = []
         self._estimate_m: list[np.ndarray] = []
         self._truth_m: list[np.ndarray] = []
@@ -39,7 +42,7 @@ class RunStatistics:
         if truth_m is not None:
             self._raw_m.append(lane_frame.observation.keypoints_m)
             self._estimate_m.append(lane_frame.trajectory.keypoints_m[0])
-            self._truth_m.append(truth_m)
+            self._truth_m.append(truth_m - truth_m[0])
 
     def summary(self) -> dict[str, Any]:
         """The counts as the report holds them."""
@@ -77,10 +80,10 @@ def _accuracy(estimate_m: np.ndarray, truth_m: np.ndarray) -> dict[str, float | 
 def build_report(
     settings: TeleopSettings,
     source_name: str,
-    hands: dict[str, RunStatistics],
+    hands: Mapping[Hand, RunStatistics],
     timer: StageTimer,
     dropped_frames: dict[str, int],
-    robot_counters: dict[str, dict[str, int]],
+    robot_counters: Mapping[Hand, dict[str, int]],
     duration_s: float,
 ) -> dict[str, Any]:
     """The report of a run as plain data.
@@ -100,7 +103,7 @@ def build_report(
         "duration_s": round(duration_s, 3),
         "dropped_frames": dropped_frames,
         "stage_ms": timer.summary(),
-        "limits_hit": robot_counters,
+        "limits_hit": dict(robot_counters),
         "hands": {hand: statistics.summary() for hand, statistics in hands.items()},
         "source": source_name,
         "settings": {key: _plain(value) for key, value in asdict(settings).items()},

@@ -6,6 +6,7 @@ import logging
 from dataclasses import asdict
 from typing import Protocol
 
+from app.auto_arm import AutoArm
 from models.observation import Hand
 from robot import (
     JointTrajectory,
@@ -67,15 +68,15 @@ class NoRobot:
 class ServerRobot:
     """A robot server on its own clock, or one stepped on the publisher's clock when it runs in lock-step.
 
-    Arms by itself only if told to, and only while the hand is tracked: a server that disarmed because the
-    hand was gone takes it up again (softly, see its ENGAGING mode) once the hand is back.
+    Arms by itself only where AutoArm allows it, and only while the hand is tracked: a server whose watchdog
+    disarmed because the hand was gone takes it up again (softly, see its ENGAGING mode) once it is back.
     """
 
     def __init__(
         self, address: str, link: RobotLink, arm: bool, process: SimulationProcess | None = None
     ) -> None:
         self._link = link
-        self._arm = arm
+        self._auto_arm = AutoArm(arm)
         self._process = process
         self._pending: JointTrajectory | None = None
         self._state: RobotState | None = None
@@ -89,20 +90,31 @@ class ServerRobot:
             raise RobotError("the robot simulation ended unexpectedly; start the run again")
         if self._link.lockstep:
             # The state at this instant is the work of the messages before it, as with a real robot.
-            self._state = self._link.step(self._pending, message.t_publish_ns)
+            state: RobotState | None = self._link.step(self._pending, message.t_publish_ns)
             self._pending = message
         else:
             self._link.publish(message)
-            self._take_state(message.t_publish_ns)
-        disarmed = self._state is None or self._state.mode == "DISARMED"
-        if self._arm and disarmed and message.source_state == "tracking":
-            self._link.arm()
+            state = self._link.state()
+            self._check_silence(state, message.t_publish_ns)
+        if state is not None:
+            self._observe(state)
+        disarmed = self._state is not None and self._state.mode == "DISARMED"
+        if disarmed and self._auto_arm.allowed and message.source_state == "tracking":
+            try:
+                self._link.arm()
+            except RobotError as error:
+                self._auto_arm.refuse()
+                logger.warning("the robot is not armed: %s", error)
         return self._state
 
-    def _take_state(self, t_now_ns: int) -> None:
-        state = self._link.state()
-        if state is not None:
-            self._state = state
+    def _observe(self, state: RobotState) -> None:
+        count = None
+        if self._auto_arm.disarmed_now(state):
+            count = self._link.status().counters.watchdog_disarms
+        self._auto_arm.observe(state, count)
+        self._state = state
+
+    def _check_silence(self, state: RobotState | None, t_now_ns: int) -> None:
         if state is not None or self._t_last_state_ns is None:
             self._t_last_state_ns = t_now_ns
         elif t_now_ns - self._t_last_state_ns > SILENCE_NS:
@@ -111,15 +123,18 @@ class ServerRobot:
             )
 
     def command(self, name: str) -> None:
-        if name in ("arm", "disarm", "stop"):
-            self._arm = name == "arm"  # what the operator says outlasts arming by itself
+        self._auto_arm.obey(name)
         try:
             getattr(self._link, name)()
         except RobotError as error:
             logger.warning("%s: %s", name, error)
 
     def counters(self) -> dict[str, int]:
-        return asdict(self._link.status().counters)
+        try:
+            return asdict(self._link.status().counters)
+        except RobotError as error:
+            logger.warning("the robot's counters are missing in the report: %s", error)
+            return {}
 
     def close(self) -> None:
         if self._closed:

@@ -6,10 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from app.errors import UsageError
 from models.observation import Hand
+from robot import RobotError
+from robot.endpoint import parse_endpoint
 
 HandChoice = Literal["right", "left", "both"]
 TemporalChoice = Literal["one-euro", "none"]
+BackendChoice = Literal["auto", "cpu"]
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,9 @@ class TeleopSettings:
     """What turns noisy detections into a trajectory."""
     horizon_ms: str = "auto"
     """How far past the capture of a frame the robot aims: auto makes up for the time passed since; 0 sends
-    the pose as seen; N aims N milliseconds past capture."""
+    the pose as seen; N aims N milliseconds past capture, as far as the temporal stage looks ahead."""
+    backend: BackendChoice = "auto"
+    """Where the temporal stage is computed; the filters of today need no more than the CPU."""
     mirror: bool = False
     """The source shows a mirror image, as selfie cameras do."""
     headless: bool = False
@@ -56,28 +62,27 @@ class TeleopSettings:
         return ("right", "left") if self.hand == "both" else (self.hand,)
 
 
-class SettingsError(ValueError):
-    """A flag has a value that is not legal; the message lists those that are."""
-
-
 def check_settings(settings: TeleopSettings) -> None:
     """Refuse what no run could honour, before anything is opened.
 
     Raises:
-        SettingsError: naming the flag and its legal values.
+        UsageError: naming the flag and its legal values.
     """
     parse_horizon_ms(settings.horizon_ms)
-    if settings.robot not in ("sim", "none") and not settings.robot.startswith("tcp://"):
-        raise SettingsError(f"--robot is sim, none or tcp://HOST:PORT, not {settings.robot!r}")
+    if settings.robot not in ("sim", "none"):
+        try:
+            parse_endpoint(settings.robot)
+        except RobotError as error:
+            raise UsageError(f"--robot is sim, none or tcp://HOST:PORT, not {settings.robot!r}") from error
     if settings.max_frames is not None and settings.max_frames < 1:
-        raise SettingsError(f"--max-frames is at least 1, not {settings.max_frames}")
+        raise UsageError(f"--max-frames is at least 1, not {settings.max_frames}")
     if settings.headless and settings.window:
-        raise SettingsError("--headless and --window exclude each other: give one of them")
-    live = settings.source.startswith("webcam") or "://" in settings.source
+        raise UsageError("--headless and --window exclude each other: give one of them")
+    live = settings.source.partition(":")[0] == "webcam" or "://" in settings.source
     if not settings.realtime and live:
-        raise SettingsError(f"--no-realtime needs a source with a clock of its own, not {settings.source!r}")
+        raise UsageError(f"--no-realtime needs a source with a clock of its own, not {settings.source!r}")
     if not settings.realtime and settings.robot.startswith("tcp://"):
-        raise SettingsError(
+        raise UsageError(
             "--no-realtime runs on the file's clock, which a robot server does not; use --robot sim"
         )
 
@@ -86,7 +91,7 @@ def parse_horizon_ms(text: str) -> float | None:
     """Milliseconds past capture to aim at; None for auto.
 
     Raises:
-        SettingsError: neither "auto" nor a number from 0 to 500.
+        UsageError: neither "auto" nor a number from 0 to 500.
     """
     if text == "auto":
         return None
@@ -95,5 +100,5 @@ def parse_horizon_ms(text: str) -> float | None:
     except ValueError:
         horizon_ms = -1.0
     if not 0.0 <= horizon_ms <= 500.0:
-        raise SettingsError(f"--horizon-ms is auto or a number of milliseconds from 0 to 500, not {text!r}")
+        raise UsageError(f"--horizon-ms is auto or a number of milliseconds from 0 to 500, not {text!r}")
     return horizon_ms

@@ -16,7 +16,7 @@ from app.display import choose_headless
 from app.errors import AppError
 from app.files import require_writable
 from app.hand_run import HandRun
-from app.interrupt import interruptible
+from app.interrupt import Interrupt
 from app.lane import HandLane
 from app.loop import FrameLoop
 from app.overview import OverviewRecorder
@@ -44,11 +44,11 @@ class RunResult:
 
     Attributes:
         report: as written to report.json.
-        files: what was written, by kind.
+        files: what was written, with its kind.
     """
 
     report: dict[str, Any]
-    files: dict[str, Path]
+    files: list[tuple[str, Path]]
 
 
 def run_teleop(settings: TeleopSettings) -> RunResult:
@@ -72,7 +72,8 @@ def run_teleop(settings: TeleopSettings) -> RunResult:
         detector = stack.enter_context(HandDetector(model, settings.hands, settings.mirror))
         clock: Clock = MonotonicClock() if settings.realtime else FileClock()
         hands = {hand: _set_up(hand, settings, source, clock, headless, stack) for hand in settings.hands}
-        loop = FrameLoop(settings, source, detector, clock, hands)
+        interrupt = Interrupt()
+        loop = FrameLoop(settings, source, detector, clock, hands, interrupt)
 
         run_dir = make_run_dir(settings.run_dir) if headless else None
         if run_dir is not None:
@@ -87,7 +88,7 @@ def run_teleop(settings: TeleopSettings) -> RunResult:
             endpoints = [run.robot.endpoint for run in hands.values() if run.robot.endpoint]
             loop.viewer = ViewerLink(f"PoseHand  {source.name}", endpoints)
             stack.callback(loop.viewer.close)
-        return _run(loop, settings, source, detector, hands, run_dir)
+        return _run(loop, settings, source, detector, hands, run_dir, interrupt)
 
 
 def _set_up(
@@ -123,11 +124,12 @@ def _run(
     detector: HandDetector,
     hands: dict[Hand, HandRun],
     run_dir: Path | None,
+    interrupt: Interrupt,
 ) -> RunResult:
     """Run the loop and write the results, which a failure of the loop does not lose."""
     started_s = time.monotonic()
 
-    def results(counters: dict[str, dict[str, int]]) -> RunResult:
+    def results(counters: dict[Hand, dict[str, int]]) -> RunResult:
         report = build_report(
             settings,
             source.name,
@@ -140,10 +142,8 @@ def _run(
         return RunResult(report, _save(report, settings, loop, hands, run_dir))
 
     try:
-        with interruptible():
+        with interrupt:
             loop.run()
-        counters: dict[str, dict[str, int]] = {hand: run.robot.counters() for hand, run in hands.items()}
-        _disarm(hands)
     except Exception:
         _disarm(hands)
         if loop.frames:
@@ -152,7 +152,11 @@ def _run(
             except AppError as error:
                 logger.error("%s", error)  # what ended the run matters more, and is raised
         raise
+    counters = {hand: run.robot.counters() for hand, run in hands.items()}
+    _disarm(hands)
     if not loop.frames:
+        if interrupt.asked:
+            raise KeyboardInterrupt
         raise AppError(f"{source.name} gave no frame; {source.status or 'try another source'}")
     return results(counters)
 
@@ -169,21 +173,22 @@ def _save(
     loop: FrameLoop,
     hands: dict[Hand, HandRun],
     run_dir: Path | None,
-) -> dict[str, Path]:
+) -> list[tuple[str, Path]]:
     """Write report, traces and video where they were asked for."""
-    files: dict[str, Path] = {}
+    files: list[tuple[str, Path]] = []
     for path in (settings.report, run_dir and run_dir / "report.json"):
         if path is not None:
             save_report(report, path)
-            files["report"] = path
+            files.append(("report", path))
     for path in (settings.trace, run_dir and run_dir / "trace.npz"):
-        if path is not None:
-            files["trace"] = path
-            for number, (hand, hand_run) in enumerate(hands.items()):
-                if hand_run.trace is not None:
-                    hand_run.trace.save(path if number == 0 else path.with_stem(f"{path.stem}_{hand}"))
+        for number, (hand, hand_run) in enumerate(hands.items()):
+            if path is not None and hand_run.trace is not None:
+                trace_path = path if number == 0 else path.with_stem(f"{path.stem}_{hand}")
+                hand_run.trace.save(trace_path)
+                files.append(("trace", trace_path))
     if loop.overview is not None:
-        files["video"] = loop.overview.compose()
+        with Interrupt() as interrupt:  # Ctrl-C now only cuts the video short
+            files.append(("video", loop.overview.compose(interrupt)))
     if settings.record is not None:
-        files["recording"] = settings.record
+        files.append(("recording", settings.record))
     return files

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from array import array
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -16,7 +17,8 @@ class StageTimer:
     """Durations of named sections, in milliseconds, frame by frame."""
 
     def __init__(self) -> None:
-        self._history: dict[str, list[float]] = defaultdict(list)
+        # Arrays of floats: a run may last for days.
+        self._history: dict[str, array[float]] = defaultdict(lambda: array("f"))
         self._frame: dict[str, float] = {}
 
     @contextmanager
@@ -48,7 +50,7 @@ class StageTimer:
         return {name: summarise(durations) for name, durations in self._history.items()}
 
 
-def summarise(durations_ms: list[float]) -> dict[str, float]:
+def summarise(durations_ms: Sequence[float]) -> dict[str, float]:
     """p50, p95, p99 and max of at least one duration, rounded to a microsecond."""
     values = np.asarray(durations_ms)
     result = {f"p{p}": round(float(np.percentile(values, p)), 3) for p in PERCENTILES}

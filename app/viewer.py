@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import signal
 import sys
 import threading
 
@@ -45,6 +46,7 @@ class Viewer(QtWidgets.QWidget):
         self._robots = robots
         self._views: dict[Hand, HandView] = {}
         self._ages_ms: list[float] = []
+        self._alarm = ""
         self.setStyleSheet("background: #16181c; color: #e8e8e8; font-size: 15px;")
         self._notice = QtWidgets.QLabel("waiting for the first frame")
         self._notice.setStyleSheet("font-size: 18px; padding: 6px; color: #ffd479;")
@@ -68,12 +70,16 @@ class Viewer(QtWidgets.QWidget):
     def send(self, command: str) -> None:
         """Pass a command on; a stop goes straight to the robots first, whatever the pipeline is doing."""
         if command == "stop":
-            for robot in self._robots:
-                try:
-                    robot.stop()
-                except RobotError as error:
-                    logger.error("stop was not confirmed: %s", error)
+            for robot in self._robots:  # each on its own: one that does not answer must not delay the next
+                threading.Thread(target=self._stop, args=(robot,), daemon=True).start()
         self._commands.send(json.dumps(command).encode())
+
+    def _stop(self, robot: RobotLink) -> None:
+        try:
+            robot.stop()
+        except RobotError as error:
+            self._alarm = f"STOP NOT CONFIRMED: {error}"
+            logger.error("%s", self._alarm)
 
     def keyPressEvent(self, event: QtGui.QKeyEvent) -> None:
         command = KEYS.get(QtCore.Qt.Key(event.key()))
@@ -86,6 +92,8 @@ class Viewer(QtWidgets.QWidget):
         event.accept()
 
     def _refresh(self) -> None:
+        if self._alarm:
+            self._notice.setText(self._alarm)
         if not self._snapshots.poll(0):
             return
         snapshot = Snapshot.decode(self._snapshots.recv())
@@ -102,7 +110,7 @@ class Viewer(QtWidgets.QWidget):
                 draw_state(robot, shown.mode)
             tiles.append(robot)
         self._picture.show_tiles(tiles)
-        self._notice.setText(snapshot.notice or " ")
+        self._notice.setText(self._alarm or snapshot.notice or " ")
         self._ages_ms = [*self._ages_ms[-AGE_HISTORY + 1 :], snapshot.age_ms]
         self._curve.setData(self._ages_ms)
 
@@ -148,6 +156,7 @@ def main() -> int:
     parser.add_argument("--title", default="PoseHand")
     parser.add_argument("--robot", action="append", default=[])
     arguments = parser.parse_args()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the pipeline's; the window ends with it
     context = zmq.Context()
     snapshots = context.socket(zmq.SUB)
     snapshots.setsockopt(zmq.CONFLATE, 1)
@@ -158,7 +167,7 @@ def main() -> int:
     commands.connect(arguments.commands)
 
     application = QtWidgets.QApplication(sys.argv[:1])
-    robots = [connect(endpoint) for endpoint in arguments.robot]
+    robots = [connect(endpoint, hand=None) for endpoint in arguments.robot]
     viewer = Viewer(snapshots, commands, robots)
     viewer.setWindowTitle(arguments.title)
     viewer.resize(1180, 640)

@@ -20,6 +20,7 @@ from app.snapshot import Snapshot
 logger = logging.getLogger(__name__)
 
 _START_TIMEOUT_S = 30.0
+_START_POLL_S = 0.1
 COMMANDS = ("arm", "disarm", "home", "stop", "reset", "quit")
 
 
@@ -35,6 +36,7 @@ class ViewerLink:
         Raises:
             AppError: the window did not open.
         """
+        self._crashed = False
         self._context = zmq.Context()
         self._snapshots = self._context.socket(zmq.PUB)
         self._snapshots.setsockopt(zmq.CONFLATE, 1)  # the window only ever wants the newest
@@ -54,23 +56,39 @@ class ViewerLink:
             cwd=Path(__file__).resolve().parent.parent,
             stdin=subprocess.PIPE,  # its end tells the window that the pipeline is gone
         )
-        if not self._commands.poll(round(_START_TIMEOUT_S * 1e3)) or self._commands.recv() != b'"ready"':
+        if not self._ready():
             self.close()
             raise AppError(
                 "the window did not open; run with --headless, or see the messages above for the cause"
             )
+
+    def _ready(self) -> bool:
+        """Wait until the window says it is there; False once its process has ended or time is up."""
+        for _ in range(round(_START_TIMEOUT_S / _START_POLL_S)):
+            if self._commands.poll(round(_START_POLL_S * 1e3)):
+                return bool(self._commands.recv() == b'"ready"')
+            if self._process.poll() is not None:
+                return False
+        return False
 
     def show(self, snapshot: Snapshot) -> None:
         """Show this snapshot instead of the one before; never waits."""
         self._snapshots.send(snapshot.encode())
 
     def poll_command(self) -> str | None:
-        """The next thing the operator asked for, one of COMMANDS, or None; a closed window asks to quit."""
+        """The next thing the operator asked for, one of COMMANDS, or None.
+
+        A closed window asks to quit. One that crashed does not: the robot may be holding something.
+        """
         if self._commands.poll(0):
             command = json.loads(self._commands.recv())
             return command if command in COMMANDS else None
-        if self._process.poll() is not None:
+        status = self._process.poll()
+        if status == 0:
             return "quit"
+        if status is not None and not self._crashed:
+            self._crashed = True
+            logger.error("the window crashed (status %d); the run goes on, Ctrl-C ends it", status)
         return None
 
     def close(self) -> None:

@@ -80,7 +80,8 @@ def row(name: str, observations: list[Observation], truth_m: np.ndarray, metric:
 
 def read_matrix(path: Path, first: int, rows: int) -> np.ndarray:
     """`rows` lines of numbers of a calibration file, from the `first` such line on."""
-    lines = [line.split() for line in path.read_text().splitlines() if line[:1] in "-0123456789 " and line.strip()]
+    text = path.read_text(encoding="utf-8").splitlines()
+    lines = [line.split() for line in text if line.strip() and line[0] in "-0123456789 "]
     return np.array([[float(cell) for cell in line] for line in lines[first : first + rows]])
 
 
@@ -95,34 +96,39 @@ def triangulate(videos: Path, observations: list[list[Observation]]) -> np.ndarr
         projections.append(K @ np.hstack([R, t]))
     points = []
     for left, right in zip(*observations, strict=True):
-        X = cv2.triangulatePoints(*projections, left.keypoints_px.T.copy(), right.keypoints_px.T.copy())
+        pixels = [seen.keypoints_px.T.copy() for seen in (left, right)]
+        X = cv2.triangulatePoints(*projections, *pixels)
         points.append((X[:3] / X[3]).T)
     points_m = np.array(points)
     return points_m * 0.09 / np.nanmedian(np.linalg.norm(points_m[:, 5] - points_m[:, 0], axis=1))
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    formatter = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=formatter)
     parser.add_argument("data", type=Path, help="folder with rendered/ and video/")
     data = parser.parse_args().data
     rows = []
     for path in sorted((data / "rendered").glob("*.npz")):
         observations = observe(VideoSource(path.with_suffix(".mp4"), realtime=False))
-        rows.append(row(f"rendered manipulation, {path.stem}", observations, np.load(path)["kp"] * FROM_OPENGL, True))
+        truth_m = np.load(path)["kp"] * FROM_OPENGL
+        rows.append(row(f"rendered manipulation, {path.stem}", observations, truth_m, True))
     for seed in SYNTHETIC_SEEDS:
         source = SyntheticSource(seed, realtime=False)
         truth_m = source.truth.keypoints_m
         rows.append(row(f"rendered routine, synthetic:{seed}", observe(source), truth_m, True))
-    stereo = [
-        observe(VideoSource(data / "video" / f"hand_stereo_cam{camera}.mp4", realtime=False)) for camera in (0, 1)
-    ]
-    rows.append(row("filmed hand, against two cameras", stereo[0], triangulate(data / "video", stereo), False))
+    clips = [data / "video" / f"hand_stereo_cam{camera}.mp4" for camera in (0, 1)]
+    stereo = [observe(VideoSource(clip, realtime=False)) for clip in clips]
+    rows.append(
+        row("filmed hand, against two cameras", stereo[0], triangulate(data / "video", stereo), False)
+    )
 
     text = (
         "# Accuracy\n\n"
-        "Written by `python docs/make_accuracy.py DATA`. PA-MPJPE, MPJPE (relative to the wrist) in mm and Accel in\n"
-        "mm/frame², over the frames with a detection, each sequence on its own; every estimate knows only the past.\n"
-        "`none` is MediaPipe's own metric answer. `one-euro` fuses it with MediaPipe's image answer and smooths it.\n\n"
+        "Written by `python docs/make_accuracy.py DATA`. PA-MPJPE, MPJPE (relative to the wrist) in mm and\n"
+        "Accel in mm/frame², over the frames with a detection, each sequence on its own; every estimate\n"
+        "knows only the past. `none` is MediaPipe's own metric answer. `one-euro` fuses it with MediaPipe's\n"
+        "image answer and smooths it.\n\n"
         "| clip | detected |" + "".join(f" {stage} PA | MPJPE | Accel |" for stage in STAGES) + "\n"
         "|---|---|" + "---|" * 3 * len(STAGES) + "\n" + "".join(rows)
     )

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 ASSUMED_FOV_RAD = math.radians(60.0)  # horizontal, the middle of what plain webcams have
-MIN_DEPTH_M = 0.05  # nearer than this no webcam shows a whole hand: the fit went wrong
+# Nearer than the one no webcam shows a whole hand, farther than the other no detector sees one.
+MIN_DEPTH_M = 0.05
+MAX_DISTANCE_M = 20.0
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class Camera:
 
         Returns:
             (3,) wrist in the camera frame, metres; NaN if the input is not finite or the hand would stand
-            behind the lens.
+            behind the lens or beyond any room.
         """
         lost = np.full(3, np.nan)
         if not (np.isfinite(keypoints_m).all() and np.isfinite(keypoints_px).all()):
@@ -61,4 +63,5 @@ class Camera:
         A[:, :, 2] = -rays
         b = rays * keypoints_m[:, 2:] - keypoints_m[:, :2]  # (21,2)
         wrist_m, *_ = np.linalg.lstsq(A.reshape(-1, 3), b.reshape(-1), rcond=None)
-        return wrist_m if wrist_m[2] > MIN_DEPTH_M else lost
+        plausible = wrist_m[2] > MIN_DEPTH_M and float(np.linalg.norm(wrist_m)) < MAX_DISTANCE_M
+        return wrist_m if plausible else lost

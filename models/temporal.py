@@ -63,20 +63,22 @@ class FilteredStage:
         self._motion = motion
         self._model = HandModel.load()
         self._t_last_ns: int | None = None
+        self._wrist_known = False
 
     def update(self, window: Window) -> HandTrajectory:
         t_now_ns = window.t_now_ns
         t_ns = t_now_ns + np.arange(FUTURE_SLOTS + 1, dtype=np.int64) * SLOT_PERIOD_NS
         if self._t_last_ns is not None and (t_now_ns - self._t_last_ns) * 1e-9 > GAP_BRIDGED_S:
-            self.reset()
-        state: SourceState = "predicting"
-        if window.observed[-1]:
-            t_seen_ns = int(window.t_capture_ns[-1])
-            if self._t_last_ns is None or t_seen_ns > self._t_last_ns:
-                pose = np.concatenate([self._keypoints(window).ravel(), self._wrist(window)])
-                dt_s = 0.0 if self._t_last_ns is None else (t_seen_ns - self._t_last_ns) * 1e-9
-                self._motion.update(pose, dt_s)
-                self._t_last_ns = t_seen_ns
+            self._forget_motion()
+        state: SourceState = "tracking" if window.observed[-1] else "predicting"
+        # A frame that comes late, after time went on without it, stands in an earlier slot.
+        newest = int(np.flatnonzero(window.observed)[-1]) if window.observed.any() else -1
+        t_seen_ns = int(window.t_capture_ns[newest])
+        if window.observed[newest] and (self._t_last_ns is None or t_seen_ns > self._t_last_ns):
+            pose = np.concatenate([self._keypoints(window, newest).ravel(), self._wrist(window, newest)])
+            dt_s = 0.0 if self._t_last_ns is None else (t_seen_ns - self._t_last_ns) * 1e-9
+            self._motion.update(pose, dt_s)
+            self._t_last_ns = t_seen_ns
             state = "tracking"
         if self._t_last_ns is None or self._motion.value is None:
             return HandTrajectory.lost(window.hand, t_ns)
@@ -90,24 +92,29 @@ class FilteredStage:
             t_capture_ns=t_now_ns,
             t_ns=t_ns,
             keypoints_m=keypoints_m,
-            wrist_m=poses[:, -3:],
+            wrist_m=poses[:, -3:] if self._wrist_known else np.full((len(t_ns), 3), np.nan),
             rotations=fit_hand(keypoints_m, window.hand, self._model),
         )
 
     def reset(self) -> None:
         self._t_last_ns = None
+        self._forget_motion()
+
+    def _forget_motion(self) -> None:
+        self._wrist_known = False
         self._motion.reset()
 
-    def _keypoints(self, window: Window) -> np.ndarray:
-        keypoints_m = window.keypoints_m[-1]
+    def _keypoints(self, window: Window, slot: int) -> np.ndarray:
+        keypoints_m = window.keypoints_m[slot]
         if not self._fuse:
             return keypoints_m
-        return fuse_depth(keypoints_m, window.keypoints_px[-1], window.depth_px[-1])
+        return fuse_depth(keypoints_m, window.keypoints_px[slot], window.depth_px[slot])
 
-    def _wrist(self, window: Window) -> np.ndarray:
-        """The observed wrist, or the last one where its depth could not be told."""
-        wrist_m = window.wrist_m[-1]
+    def _wrist(self, window: Window, slot: int) -> np.ndarray:
+        """The observed wrist, or the last one where it could not be told."""
+        wrist_m = window.wrist_m[slot]
         if np.isfinite(wrist_m).all():
+            self._wrist_known = True
             return wrist_m
         return np.zeros(3) if self._motion.value is None else self._motion.value[-3:]
 

@@ -34,3 +34,11 @@ def test_a_hand_behind_the_lens_is_refused():
     keypoints_m = np.random.default_rng(0).normal(0.0, 0.05, (21, 3))
     behind_px = camera.project(keypoints_m + np.array([0.0, 0.0, -0.5]))
     assert np.isnan(camera.locate_wrist(keypoints_m, behind_px)).all()
+
+
+def test_a_hand_beyond_any_room_is_refused():
+    camera = Camera.assumed((640, 480))
+    keypoints_m = np.random.default_rng(0).normal(0.0, 0.05, (21, 3))
+    far_px = camera.project(keypoints_m + np.array([0.0, 0.0, 500.0]))
+    assert np.isnan(camera.locate_wrist(keypoints_m, far_px)).all()
+    assert np.isnan(camera.locate_wrist(1e9 * keypoints_m, np.zeros((21, 2)))).all()

@@ -347,7 +347,7 @@ def test_only_native_notices_are_held_back(capfd: pytest.CaptureFixture[str]) ->
     assert [line.split("] ")[-1] for line in lines] == ["a line of ours", "a native error", "afterwards"]
 
 
-# --- depth the wrong way round --------------------------------------------------------------------------------
+# --- depth the wrong way round ---------------------------------------------------------------------------
 
 
 def curled_right_hand() -> np.ndarray:

@@ -86,6 +86,31 @@ def test_both_hands_have_a_trace_each(tmp_path, shared_data):
 
 
 @pytest.mark.usefixtures("hand_landmarker_asset")
+def test_two_hands_drive_two_robots(tmp_path, shared_data):
+    trace = run(tmp_path, shared_data / "video" / "hand_two_hands.gif", robot="sim", hand="both")
+    assert trace["detected"].mean() >= 0.8
+    with np.load(tmp_path / "run" / "trace_left.npz") as left:
+        assert left["detected"].mean() >= 0.8
+        both = trace["detected"] & left["detected"]
+        # The operator's right hand is on the left of an unmirrored picture.
+        right_px = trace["keypoints_image_px"][both, 0, 0]
+        left_px = left["keypoints_image_px"][both, 0, 0]
+        assert (right_px < left_px).mean() > 0.95
+        assert_joints_are_legal(dict(left), "left")
+    assert_joints_are_legal(trace, "right")
+
+
+@pytest.mark.usefixtures("hand_landmarker_asset")
+def test_a_recording_replays_to_the_same_hand(tmp_path, shared_data):
+    source = shared_data / "video" / "hand_counting.mp4"
+    first = run(tmp_path, source, "first", robot="none", max_frames=40, record=tmp_path / "kept.rec")
+    again = run(tmp_path, tmp_path / "kept.rec", "again", robot="none")
+    np.testing.assert_array_equal(again["t_capture_s"], first["t_capture_s"])
+    np.testing.assert_array_equal(again["detected"], first["detected"])
+    np.testing.assert_allclose(again["keypoints_image_px"], first["keypoints_image_px"], atol=12.0)
+
+
+@pytest.mark.usefixtures("hand_landmarker_asset")
 def test_a_video_without_a_hand_moves_nothing(tmp_path, small_video):
     trace = run(tmp_path, small_video, robot="sim")
     assert not trace["detected"].any()
@@ -110,7 +135,7 @@ def test_ctrl_c_ends_the_run_with_its_results(tmp_path, shared_data):
         stderr=subprocess.PIPE,
         text=True,
     )
-    spool = tmp_path / "run" / "camera.rec"
+    spool = tmp_path / "run" / ".camera"
     deadline_s = time.monotonic() + 60
     while not (spool.exists() and any(file.stat().st_size > 500_000 for file in spool.iterdir())):
         assert process.poll() is None, process.stderr.read()
@@ -142,7 +167,7 @@ def test_a_robot_server_that_dies_ends_the_run_in_one_sentence_and_loses_nothing
         stderr=subprocess.PIPE,
         text=True,
     )
-    spool = tmp_path / "run" / "camera.rec"
+    spool = tmp_path / "run" / ".camera"
     deadline_s = time.monotonic() + 60
     while not (spool.exists() and any(file.stat().st_size > 500_000 for file in spool.iterdir())):
         assert process.poll() is None, process.stderr.read()

@@ -106,3 +106,26 @@ def test_a_left_hand_is_the_mirror_image_of_a_right_one():
 def test_an_unknown_stage_is_named_with_the_known_ones():
     with pytest.raises(ModelError, match="one-euro, none"):
         load_temporal("kalman")
+
+
+def test_a_frame_that_comes_after_time_went_on_without_it_still_counts():
+    stage = load_temporal("none")
+    window = ObservationWindow("right", CAMERA)
+    window.add(observe(0, bending(0)))
+    stage.update(window.snapshot())
+    window.add(Observation.missing(150_000_000, "right", (640, 480)))
+    assert stage.update(window.snapshot()).source_state == "predicting"
+    late = observe(100_000_000, bending(3))  # seen before that moment, delivered after it
+    window.add(late)
+    trajectory = stage.update(window.snapshot())
+    assert trajectory.source_state == "tracking"
+    assert trajectory.keypoints_m[0, 8, 2] < bending(2)[8, 2], "the late frame was not used"
+
+
+def test_an_unknown_wrist_is_not_a_number():
+    nowhere = observe(0, open_hand())
+    behind_px = CAMERA.project(open_hand() - np.array([0.0, 0.0, 0.6]))
+    nowhere.keypoints_px[:] = behind_px
+    (trajectory,) = run("one-euro", [nowhere])
+    assert np.isfinite(trajectory.keypoints_m).all()
+    assert np.isnan(trajectory.wrist_m).all()

@@ -12,11 +12,12 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 from PySide6 import QtCore, QtTest, QtWidgets
 
+from app.errors import AppError
 from app.overview import OverviewFrame
 from app.snapshot import Snapshot
 from app.viewer import Viewer
 from app.viewer_link import COMMANDS, ViewerLink
-from robot import RobotError, hand_spec
+from robot import RobotError, hand_spec, spawn_simulation
 
 
 class RobotThatRecords:
@@ -97,10 +98,16 @@ def test_keys_become_commands(make_window, key, command):
     assert command in COMMANDS
 
 
-def test_space_stops_every_robot_before_the_pipeline_hears_of_it(make_window):
+def test_space_stops_every_robot_and_says_if_one_does_not_answer(make_window):
     robots = RobotThatRecords(fails=True), RobotThatRecords()
-    assert make_window(*robots).press(QtCore.Qt.Key.Key_Space) == "stop"
+    window = make_window(*robots)
+    assert window.press(QtCore.Qt.Key.Key_Space) == "stop"
+    for _ in range(100):
+        QtTest.QTest.qWait(20)
+        if all(robot.stops for robot in robots) and "NOT CONFIRMED" in window.viewer._notice.text():
+            break
     assert [robot.stops for robot in robots] == [1, 1], "one that does not answer must not spare the next"
+    assert "STOP NOT CONFIRMED" in window.viewer._notice.text()
 
 
 def test_the_newest_snapshot_is_shown(make_window):
@@ -150,3 +157,28 @@ def test_the_window_is_a_process_that_ends_with_the_pipeline(monkeypatch):
     process = link._process
     link.close()
     assert process.returncode == 0
+
+
+@pytest.mark.parametrize("hand", ["right", "left"])
+def test_the_window_stops_a_real_server_of_either_hand(monkeypatch, hand):
+    monkeypatch.setenv("QT_QPA_PLATFORM", "offscreen")
+    with spawn_simulation(hand) as simulation:
+        link = ViewerLink("test", [simulation.endpoint])
+        link.close()
+        assert link._process.returncode == 0
+
+
+def test_a_window_that_cannot_start_is_given_up_at_once(monkeypatch):
+    monkeypatch.setenv("QT_QPA_PLATFORM", "no-such-platform")
+    with pytest.raises(AppError, match="the window did not open"):
+        ViewerLink("test", [])
+
+
+def test_a_window_that_crashes_does_not_end_the_run(monkeypatch):
+    monkeypatch.setenv("QT_QPA_PLATFORM", "offscreen")
+    link = ViewerLink("test", [])
+    link._process.kill()
+    link._process.wait()
+    assert link.poll_command() is None
+    link.show(snapshot())
+    link.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from app.errors import AppError
+from app.errors import AppError, UsageError
 from app.recording import is_recording
 from app.sources.base import Source
 from app.sources.recording import RecordingSource
@@ -12,6 +12,7 @@ from app.sources.stream import SCHEMES, StreamSource, without_password
 from app.sources.video import VideoSource
 from app.sources.webcam import WebcamSource
 
+LARGEST_NUMBER = 2**31 - 1
 LEGAL = (
     "webcam[:N], synthetic[:SEED], the path of a video file or of a recording (PATH.rec), "
     f"or a URL ({', '.join(SCHEMES)})"
@@ -27,7 +28,8 @@ def open_source(spec: str, *, realtime: bool, loop: bool = False) -> Source:
         loop: let the synthetic camera start again at its end.
 
     Raises:
-        AppError: `spec` is of no legal form, or what it names cannot be opened.
+        UsageError: `spec` is of no legal form.
+        AppError: what it names cannot be opened.
     """
     kind, colon, number = spec.partition(":")
     if kind == "webcam":
@@ -41,10 +43,10 @@ def open_source(spec: str, *, realtime: bool, loop: bool = False) -> Source:
     scheme, is_url, _ = spec.partition("://")
     if is_url:
         if scheme.lower() not in SCHEMES:
-            raise AppError(f"cannot open {without_password(spec)!r}: use {LEGAL}")
+            raise UsageError(f"cannot open {without_password(spec)!r}: use {LEGAL}")
         return StreamSource(spec)
     if not spec:
-        raise AppError(f"the source is empty: use {LEGAL}")
+        raise UsageError(f"the source is empty: use {LEGAL}")
     path = Path(spec).expanduser()
     if path.is_dir() and (is_recording(path) or path.suffix == ".rec"):
         return RecordingSource(path, realtime=realtime)
@@ -54,6 +56,8 @@ def open_source(spec: str, *, realtime: bool, loop: bool = False) -> Source:
 
 
 def _number(spec: str, number: str) -> int:
-    if not (number.isascii() and number.isdigit()):
-        raise AppError(f"the source {spec!r} has no number from 0 after its colon: use {LEGAL}")
+    if not (number.isascii() and number.isdigit() and int(number) <= LARGEST_NUMBER):
+        raise UsageError(
+            f"the source {spec!r} has no number from 0 to {LARGEST_NUMBER} after its colon: use {LEGAL}"
+        )
     return int(number)

@@ -78,7 +78,10 @@ class StreamSource:
 
 def without_password(url: str) -> str:
     """`url` as it may be shown: cameras' addresses often hold a password."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return url.rpartition("@")[2]  # no address at all; what follows would say so
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 

@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import tempfile
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -213,9 +214,18 @@ _worker: tuple[ArmRenderer, Motion] | None = None
 def _start_worker(seed: int) -> None:
     global _worker
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     cv2.setNumThreads(1)  # the workers share the cores already
     look, model, motion = scene_of_seed(seed)
     _worker = ArmRenderer(look, model), motion
+
+
+def _end_with_parent() -> None:
+    """A pool's workers would wait for work for ever when their parent is killed."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _render_job(indices: range) -> np.ndarray:

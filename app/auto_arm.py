@@ -1,0 +1,51 @@
+"""When a run may arm a robot by itself, and when that is the operator's to say."""
+
+from __future__ import annotations
+
+from robot import RobotState
+
+
+class AutoArm:
+    """Arms once at the start, and again only after the server's own watchdog disarmed.
+
+    Whoever disarms or stops the robot, here or at another console, has the last word: after that only the
+    operator's own arm command brings it back.
+
+    Attributes:
+        allowed: whether a disarmed robot may be armed without being asked.
+    """
+
+    def __init__(self, allowed: bool) -> None:
+        self.allowed = allowed
+        self._enabled = allowed
+        self._mode = ""
+        self._watchdog_disarms = 0
+
+    def observe(self, state: RobotState, watchdog_disarms: int | None) -> None:
+        """Take in a state.
+
+        Args:
+            state: the newest.
+            watchdog_disarms: the server's count of them; needed when `disarmed_now` says so.
+        """
+        if state.mode == "STOPPED":
+            self.allowed = False
+        elif self.disarmed_now(state) and watchdog_disarms is not None:
+            self.allowed = self.allowed and watchdog_disarms > self._watchdog_disarms
+            self._watchdog_disarms = watchdog_disarms
+        self._mode = state.mode
+
+    def disarmed_now(self, state: RobotState) -> bool:
+        """True if this state is the first DISARMED one after another mode."""
+        return state.mode == "DISARMED" and self._mode not in ("", "DISARMED")
+
+    def obey(self, command: str) -> None:
+        """Take in what the operator asked for."""
+        if command in ("disarm", "stop"):
+            self.allowed = False
+        elif command == "arm":
+            self.allowed = self._enabled
+
+    def refuse(self) -> None:
+        """The server refused: do not insist."""
+        self.allowed = False

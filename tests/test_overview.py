@@ -1,0 +1,73 @@
+"""overview.mp4: as long as the run, and as wide as what it shows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from app.errors import AppError
+from app.frame import Frame
+from app.interrupt import Interrupt
+from app.opencv import cv2
+from app.overview import OverviewFrame, OverviewRecorder
+from robot import hand_spec
+
+SPEC = hand_spec("right")
+SHOWN = OverviewFrame(
+    "right", np.full((21, 2), 50.0), "tracking", "TRACKING", SPEC.joint_names, SPEC.home_rad
+)
+
+
+def record(run_dir: Path, times_ms: list[int]) -> OverviewRecorder:
+    recorder = OverviewRecorder(run_dir, (320, 240), 30.0, blocking=True)
+    for index, t_ms in enumerate(times_ms):
+        image = np.full((240, 320, 3), 40 + index, np.uint8)
+        recorder.add(Frame(index, t_ms * 1_000_000, image), [SHOWN])
+    return recorder
+
+
+def frames_of(path: Path) -> int:
+    video = cv2.VideoCapture(str(path))
+    return int(video.get(cv2.CAP_PROP_FRAME_COUNT))
+
+
+def test_the_video_shows_camera_and_robot_side_by_side(tmp_path):
+    path = record(tmp_path, [0, 33, 67]).compose(Interrupt())
+    video = cv2.VideoCapture(str(path))
+    _, picture = video.read()
+    assert picture.shape == (480, 640 + 480, 3)
+    assert abs(int(picture[300, 320].mean()) - 40) < 12, "the camera's grey is not there"
+    assert picture[:, 640:].std() > 20, "the robot is not there"
+    assert not (tmp_path / ".camera").exists()
+
+
+def test_slow_and_skipped_frames_keep_the_videos_time(tmp_path):
+    assert frames_of(record(tmp_path, [0, 100, 200, 1000]).compose(Interrupt())) == 31
+
+
+def test_an_interrupted_video_ends_where_it_is(tmp_path):
+    recorder = record(tmp_path, [0, 33, 67, 100, 133])
+    interrupt = Interrupt()
+    drawn = []
+    draw = recorder._compose_frame
+
+    def draw_two(frame, row, views):
+        drawn.append(frame.index)
+        interrupt.asked = len(drawn) == 2
+        return draw(frame, row, views)
+
+    recorder._compose_frame = draw_two
+    assert frames_of(recorder.compose(interrupt)) == 2
+
+
+def test_images_left_by_a_killed_run_are_no_obstacle(tmp_path):
+    record(tmp_path, [0]).stop()
+    assert frames_of(record(tmp_path, [0, 33]).compose(Interrupt())) == 2
+
+
+def test_without_images_there_is_no_video(tmp_path):
+    with pytest.raises(AppError, match="no image"):
+        record(tmp_path, []).compose(Interrupt())
+    assert not (tmp_path / "overview.mp4").exists()

@@ -1,0 +1,150 @@
+"""Who may arm the robot: once by itself, again only after the watchdog, never against somebody's word."""
+
+import time
+
+import numpy as np
+import pytest
+
+from app.auto_arm import AutoArm
+from app.robot_port import NoRobot, ServerRobot, open_robot
+from robot import JointTrajectory, RobotError, RobotState, connect, hand_spec, spawn_simulation
+
+SPEC = hand_spec("right")
+MS = 1_000_000
+
+
+def state(mode: str) -> RobotState:
+    zeros = np.zeros(16)
+    return RobotState(
+        seq=0,
+        t_ns=0,
+        mode=mode,
+        joint_names=SPEC.joint_names,
+        q_rad=SPEC.home_rad,
+        dq_rad_s=zeros,
+        target_rad=SPEC.home_rad,
+        limits_hit=0,
+        fault="",
+    )
+
+
+def watch(auto_arm: AutoArm, *modes: str, watchdog_disarms: int = 0) -> bool:
+    for mode in modes:
+        newest = state(mode)
+        auto_arm.observe(newest, watchdog_disarms if auto_arm.disarmed_now(newest) else None)
+    return auto_arm.allowed
+
+
+def test_a_fresh_robot_is_armed():
+    assert watch(AutoArm(True), "DISARMED", "DISARMED")
+    assert not watch(AutoArm(False), "DISARMED")
+
+
+def test_after_the_watchdog_it_is_armed_again():
+    assert watch(AutoArm(True), "DISARMED", "TRACKING", "HOLD", "DISARMED", watchdog_disarms=1)
+
+
+def test_somebody_elses_disarm_is_the_last_word():
+    assert not watch(AutoArm(True), "DISARMED", "TRACKING", "DISARMED")
+    assert not watch(AutoArm(True), "DISARMED", "TRACKING", "HOLD", "DISARMED")
+
+
+def test_a_reset_after_a_stop_starts_nothing():
+    auto_arm = AutoArm(True)
+    assert not watch(auto_arm, "DISARMED", "TRACKING", "STOPPED", "DISARMED", watchdog_disarms=1)
+    auto_arm.obey("arm")
+    assert auto_arm.allowed
+
+
+def test_the_operators_word_counts_at_once():
+    auto_arm = AutoArm(True)
+    watch(auto_arm, "DISARMED", "TRACKING")
+    auto_arm.obey("disarm")
+    assert not auto_arm.allowed
+
+
+def message(seq: int, t_ns: int, source_state: str = "tracking") -> JointTrajectory:
+    return JointTrajectory(
+        seq=seq,
+        hand="right",
+        valid=source_state != "lost",
+        source_state=source_state,
+        t_capture_ns=t_ns,
+        t_publish_ns=t_ns,
+        joint_names=SPEC.joint_names,
+        t_ns=np.array([t_ns]),
+        q_rad=SPEC.home_rad[None],
+    )
+
+
+@pytest.fixture
+def live():
+    """A running simulation, a port that arms by itself, and another console."""
+    with spawn_simulation("right") as simulation:
+        port = ServerRobot(simulation.endpoint, simulation.connect(), arm=True)
+        console = connect(simulation.endpoint, "right")
+        yield port, console
+        console.close()
+        port.close()
+
+
+def drive(port: ServerRobot, seconds: float, seq: int) -> int:
+    for _ in range(round(seconds * 30)):
+        port.send(message(seq, time.monotonic_ns()))
+        seq += 1
+        time.sleep(1 / 30)
+    return seq
+
+
+def test_a_stop_at_another_console_stays_even_after_its_reset(live):
+    port, console = live
+    seq = drive(port, 0.5, 1)
+    assert console.status().state.mode in ("ENGAGING", "TRACKING")
+    console.stop()
+    seq = drive(port, 0.3, seq)
+    assert console.status().state.mode == "STOPPED"
+    console.reset()
+    drive(port, 0.3, seq)
+    assert console.status().state.mode == "DISARMED"
+
+
+def test_a_refused_arm_does_not_end_the_run(live):
+    port, console = live
+    console.stop()
+    drive(port, 0.3, 1)
+    assert console.status().state.mode == "STOPPED"
+
+
+def test_a_recording_with_a_long_pause_is_stepped_through():
+    port = open_robot("sim", "right", realtime=False, arm=False)
+    try:
+        modes = []
+        for seq, t_ns in enumerate((0, 33 * MS, 67 * MS, 70_000 * MS, 70_033 * MS, 70_067 * MS), start=1):
+            shown = port.send(message(seq, t_ns))
+            modes.append("" if shown is None else shown.mode)
+        assert modes[2] in ("ENGAGING", "TRACKING")
+        assert modes[3] == "DISARMED", "the watchdog slept through the pause"
+        assert modes[5] in ("ENGAGING", "TRACKING"), "after the watchdog it is armed again"
+    finally:
+        port.close()
+
+
+def test_a_simulation_that_dies_is_said_in_one_sentence():
+    port = open_robot("sim", "right", realtime=False, arm=False)
+    try:
+        port.send(message(1, 0))
+        port._process._process.kill()
+        port._process._process.wait()
+        with pytest.raises(RobotError, match="ended unexpectedly"):
+            port.send(message(2, 33 * MS))
+    finally:
+        port.close()
+
+
+def test_no_robot_takes_everything_and_says_nothing():
+    port = open_robot("none", "right", realtime=True, arm=True)
+    assert isinstance(port, NoRobot)
+    assert port.send(message(1, 0)) is None
+    port.command("stop")
+    assert port.counters() == {}
+    port.close()
