@@ -1,6 +1,6 @@
 """Makes the README's picture from an overview.mp4 of the program itself.
 
-python launch.py demo --headless --run-dir runs/demo
+python launch.py teleop --source synthetic --headless --no-realtime --run-dir runs/demo
 python docs/make_pictures.py runs/demo/overview.mp4
 """
 
@@ -16,9 +16,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from app.opencv import cv2
 
-WIDTH_PX = 720
-PLAYBACK_FPS = 10
-COLOURS = 96
+WIDTH_PX = 800
+PLAYBACK_FPS = 12
+QUALITY = 70
 
 
 def main() -> None:
@@ -26,7 +26,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("video", type=Path, help="overview.mp4 of a run")
-    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "images" / "overview.gif")
+    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "images" / "overview.webp")
     parser.add_argument("--start-s", type=float, default=0.0, help="where the picture starts in the video")
     parser.add_argument("--length-s", type=float, default=12.0, help="how much of it is shown")
     arguments = parser.parse_args()
@@ -49,19 +49,20 @@ def main() -> None:
         small = cv2.resize(image, (WIDTH_PX, height), interpolation=cv2.INTER_AREA)
         pictures.append(Image.fromarray(cv2.cvtColor(small, cv2.COLOR_BGR2RGB)))
     if not pictures:
-        sys.exit(f"error: {arguments.video} has no frames; make it with: python launch.py demo --headless")
-    palette = pictures[len(pictures) // 2].quantize(COLOURS, method=Image.Quantize.MEDIANCUT)
-    frames = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
+        sys.exit(
+            f"error: {arguments.video} has no frames; make it with: python launch.py teleop --source synthetic --headless"
+        )
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    frames[0].save(
+    pictures[0].save(
         arguments.output,
         save_all=True,
-        append_images=frames[1:],
+        append_images=pictures[1:],
         duration=round(1000 / PLAYBACK_FPS),
         loop=0,
-        optimize=True,
+        quality=QUALITY,
+        method=6,  # slowest and smallest
     )
-    print(f"{arguments.output}: {len(frames)} frames, {arguments.output.stat().st_size // 1024} KiB")
+    print(f"{arguments.output}: {len(pictures)} frames, {arguments.output.stat().st_size // 1024} KiB")
 
 
 if __name__ == "__main__":
