@@ -50,7 +50,7 @@ def main() -> None:
         pictures.append(Image.fromarray(cv2.cvtColor(small, cv2.COLOR_BGR2RGB)))
     if not pictures:
         sys.exit(
-            f"error: {arguments.video} has no frames; make it with: python launch.py teleop --source synthetic --headless"
+            f"error: {arguments.video} has no frames; how to make it: python docs/make_pictures.py --help"
         )
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     pictures[0].save(

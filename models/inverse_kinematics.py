@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
 
 from models.hand_model import HandModel
@@ -11,7 +9,6 @@ from models.keypoints import (
     FINGER_JOINTS,
     FINGER_SLICES,
     FINGERS,
-    JOINT_PARENTS,
     KEYPOINT_OF_JOINT,
     NUM_JOINTS,
 )
@@ -52,16 +49,14 @@ def _fit_finite(points: np.ndarray, model: HandModel) -> np.ndarray:
     palm = list(_PALM_JOINTS)
     seen = points[:, KEYPOINT_OF_JOINT[palm]] - points[:, :1]
     R[:, 0] = procrustes_rotation(model.joints_m[palm], seen, _PALM_WEIGHTS)
-    G = np.empty_like(R)
-    G[:, 0] = R[:, 0]
-    for i, finger in enumerate(FINGERS):
-        chain = FINGER_JOINTS[finger]
-        bones = np.diff(points[:, FINGER_SLICES[finger]], axis=1)  # (N,3,3)
-        rest = [model.joints_m[b] - model.joints_m[a] for a, b in itertools.pairwise(chain)]
-        rest.append(model.tip_offsets_m[i])
-        for place, joint in enumerate(chain):
-            parent = G[:, JOINT_PARENTS[joint]]
-            inside = (np.swapaxes(parent, -1, -2) @ bones[:, place, :, None])[..., 0]
-            R[:, joint] = minimal_rotation(rest[place], inside)
-            G[:, joint] = parent @ R[:, joint]
+    chains = np.array([FINGER_JOINTS[finger] for finger in FINGERS])  # (5,3), all fingers are turned at once
+    bones = np.stack([np.diff(points[:, FINGER_SLICES[finger]], axis=1) for finger in FINGERS], axis=1)
+    inner = np.diff(model.joints_m[chains], axis=1)
+    rest = np.concatenate([inner, model.tip_offsets_m[:, None]], axis=1)  # (5,3,3)
+    parent = R[:, None, 0]
+    for level in range(3):
+        inside = (np.swapaxes(parent, -1, -2) @ bones[:, :, level, :, None])[..., 0]
+        turn = minimal_rotation(rest[:, level], inside)
+        R[:, chains[:, level]] = turn
+        parent = parent @ turn
     return R

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import secrets
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from types import TracebackType
 from typing import Any
@@ -17,6 +19,7 @@ from robot.allegro_model import Hand
 from robot.clock import OFFSET_KEY, ClockSample, clock_offset_ns
 from robot.endpoint import Endpoint, parse_endpoint
 from robot.errors import RobotError
+from robot.intake import PUBLISHER_KEY
 from robot.messages import (
     MAX_MESSAGE_BYTES,
     JointTrajectory,
@@ -31,6 +34,8 @@ log = logging.getLogger(__name__)
 
 _CLOCK_SAMPLES = 8
 _TIMEOUT_S = 2.0
+_STEP_SLICE_NS = 1_000_000_000  # takes a server 50 to 200 ms, well within the time-out
+_LONGEST_STEP_NS = 3600 * 10**9  # a longer one is a clock gone wrong, and would take minutes
 
 
 @dataclass(frozen=True)
@@ -66,9 +71,9 @@ class RobotLink:
         clock_offset_ns: server clock minus this machine's monotonic clock, ns.
     """
 
-    def __init__(self, endpoint: Endpoint, hand: Hand, timeout_s: float) -> None:
+    def __init__(self, endpoint: Endpoint, hand: Hand | None, timeout_s: float) -> None:
         self.endpoint = endpoint
-        self.hand = hand
+        self._publisher = secrets.token_hex(4)
         self._timeout_ms = int(1000 * timeout_s)
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._control: zmq.Socket[bytes] | None = None
@@ -76,6 +81,7 @@ class RobotLink:
         self._publish_lock = threading.Lock()
         self._state_lock = threading.Lock()
         self._last_state: RobotState | None = None
+        self._stepped_ns = 0  # virtual time that the newest step reached
         self._closed = False
 
         self._targets = self._context.socket(zmq.PUB)
@@ -90,11 +96,12 @@ class RobotLink:
         self._states.connect(endpoint.state)
         try:
             status = self.status()
-            if status.hand != hand:
+            if hand is not None and status.hand != hand:
                 raise RobotError(
                     f"The robot at {endpoint} is a {status.hand} hand, not a {hand} one; "
                     f"ask for --hand {status.hand}, or give the address of a {hand} hand."
                 )
+            self.hand = status.hand
             self.robot = status.robot
             self.joint_names = status.state.joint_names
             self.lockstep = status.lockstep
@@ -109,11 +116,13 @@ class RobotLink:
     def publish(self, trajectory: JointTrajectory) -> None:
         """Send a target; never blocks, and a newer one replaces one that has not left yet.
 
-        Times in it are on this machine's monotonic clock; the measured clock offset travels along.
+        Times in it are on this machine's monotonic clock; the measured clock offset and a name of this link
+        travel along in `meta`.
+
+        Raises:
+            RobotError: the link is closed, or the message is too large.
         """
-        if self.clock_offset_ns and OFFSET_KEY not in trajectory.meta:
-            trajectory = replace(trajectory, meta={**trajectory.meta, OFFSET_KEY: self.clock_offset_ns})
-        frame = encode_trajectory(trajectory)
+        frame = self._encode(trajectory)
         with self._publish_lock:
             self._refuse_closed()
             self._targets.send(frame)
@@ -130,18 +139,52 @@ class RobotLink:
                 log.warning("state of %s ignored: %s", self.endpoint, error)
             return self._last_state
 
+    def _encode(self, trajectory: JointTrajectory) -> bytes:
+        extras: dict[str, Any] = {PUBLISHER_KEY: self._publisher}
+        if self.clock_offset_ns:
+            extras[OFFSET_KEY] = self.clock_offset_ns
+        return encode_trajectory(replace(trajectory, meta={**extras, **trajectory.meta}))
+
     def step(self, trajectory: JointTrajectory | None, until_ns: int) -> RobotState:
         """Lock-step only: offer `trajectory` at its time of publication, run to `until_ns`, return the state
         there.
 
+        A long step is asked for in slices, so that no time-out hits a pause of minutes; physics advances in
+        whole steps of its own, so the motion is the same to the last bit.
+
         Raises:
-            RobotError: the server does not run in lock-step, or the times go backwards.
+            RobotError: the server does not run in lock-step, the times go backwards, or by more than an hour.
         """
-        frame = None if trajectory is None else encode_trajectory(trajectory)
+        offered = trajectory
+        publish_ns = until_ns if trajectory is None else trajectory.t_publish_ns
+        for slice_ns in self._slices(publish_ns, until_ns):
+            due = offered if publish_ns <= slice_ns or slice_ns == until_ns else None
+            state = self._step(None if due is None else self._encode(due), slice_ns)
+            if due is not None:
+                offered = None
+        return state
+
+    def _slices(self, publish_ns: int, until_ns: int) -> Iterator[int]:
+        """Instants up to `until_ns`, not much more than a second apart, from where the server stands."""
+        now_ns = self._stepped_ns
+        if self.lockstep and until_ns - now_ns > _STEP_SLICE_NS:  # another client may have been faster
+            now_ns = check.integer("t_ns", self._request({"command": "clock"}).get("t_ns"))
+        if now_ns == 0:  # it has not started: its time begins with the publication
+            now_ns = publish_ns
+        if until_ns - now_ns > _LONGEST_STEP_NS:
+            raise RobotError(
+                f"A step from {now_ns} to {until_ns} is longer than {_LONGEST_STEP_NS // 10**9} s; "
+                "until_ns must be nearer, so check where the times come from."
+            )
+        yield from range(now_ns + _STEP_SLICE_NS, until_ns, _STEP_SLICE_NS)
+        yield until_ns
+
+    def _step(self, frame: bytes | None, until_ns: int) -> RobotState:
         reply = self._request({"command": "step", "trajectory": frame, "until_ns": until_ns})
         state = decode_state(reply.get("state", b""))
         with self._state_lock:
             self._last_state = state
+            self._stepped_ns = state.t_ns
         return state
 
     # -- commands
@@ -149,6 +192,8 @@ class RobotLink:
 
     def arm(self) -> None:
         """Let the robot follow targets from now on.
+
+        Without any fresh target it waits, holding its pose, and is disarmed 10 s later: arm again then.
 
         Raises:
             RobotError: the robot refuses (it says why), or does not answer. The same holds for every command.
@@ -168,7 +213,10 @@ class RobotLink:
         self._request({"command": "reset"})
 
     def home(self) -> None:
-        """Move an armed robot slowly to its home pose; it follows targets again once there."""
+        """Move an armed robot slowly to its home pose; it follows targets again once there.
+
+        With none there it holds, and is disarmed 2 s later.
+        """
         self._request({"command": "home"})
 
     def status(self) -> RobotStatus:
@@ -248,15 +296,15 @@ class RobotLink:
         self.close()
 
 
-def connect(address: str, hand: Hand = "right", timeout_s: float = _TIMEOUT_S) -> RobotLink:
-    """Connect to a robot server.
+def connect(address: str, hand: Hand | None = None, timeout_s: float = _TIMEOUT_S) -> RobotLink:
+    """Connect to a robot server; `hand` of the link tells which hand it drives.
 
     Args:
         address: tcp://HOST:PORT, the first of its three ports.
-        hand: the hand it must drive.
+        hand: the hand it must drive; either if None.
         timeout_s: how long to wait for each answer, s.
 
     Raises:
-        RobotError: the address is malformed, nothing answers there, or it drives the other hand.
+        RobotError: the address is malformed, nothing answers there, or it drives another hand than `hand`.
     """
     return RobotLink(parse_endpoint(address), hand, timeout_s)

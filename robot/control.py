@@ -9,11 +9,11 @@ import msgpack
 
 from robot import fields as check
 from robot.clock import on_server_clock
-from robot.messages import MAX_MESSAGE_BYTES, VERSION, MessageError, decode_trajectory, encode_state
+from robot.messages import MAX_REQUEST_BYTES, VERSION, MessageError, decode_trajectory, encode_state
 from robot.runtime import RobotRuntime
 from robot.supervisor import COMMANDS
 
-MAX_STEP_NS = 60_000_000_000  # one lock-step request may not occupy the server for long
+MAX_STEP_NS = 5_000_000_000  # one lock-step request may not occupy the server for long
 
 
 def answer(frames: list[bytes], runtime: RobotRuntime, t_ns: int, lockstep: bool) -> bytes:
@@ -36,9 +36,9 @@ def answer(frames: list[bytes], runtime: RobotRuntime, t_ns: int, lockstep: bool
 
 
 def _request(frames: list[bytes]) -> dict[str, Any]:
-    if len(frames) != 1 or len(frames[0]) > MAX_MESSAGE_BYTES:
+    if len(frames) != 1 or len(frames[0]) > MAX_REQUEST_BYTES:
         raise MessageError(
-            f"A request is one frame of at most {MAX_MESSAGE_BYTES} bytes; {len(frames)} frames came."
+            f"A request is one frame of at most {MAX_REQUEST_BYTES} bytes; {len(frames)} frames came."
         )
     request = check.mapping("request", check.unpack(frames[0]))
     command = check.text("command", request.get("command"), 64)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import zmq
 
 from robot.errors import RobotError
-from robot.messages import MAX_MESSAGE_BYTES
+from robot.messages import MAX_REQUEST_BYTES
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 5570
@@ -129,7 +129,7 @@ def _bind_at(context: zmq.Context[zmq.Socket[bytes]], host: str, port: int) -> S
     # message.
     sockets = [context.socket(kind) for kind in (zmq.SUB, zmq.PUB, zmq.ROUTER)]
     for opened in sockets:
-        opened.setsockopt(zmq.MAXMSGSIZE, MAX_MESSAGE_BYTES)
+        opened.setsockopt(zmq.MAXMSGSIZE, MAX_REQUEST_BYTES)
         opened.setsockopt(zmq.LINGER, 0)
     bound = ServerSockets(endpoint, *sockets)
     for opened, address in zip(sockets, (endpoint.targets, endpoint.state, endpoint.control), strict=True):

@@ -6,6 +6,7 @@ Types are compared exactly, never converted: `True` is not an integer here, "1" 
 from __future__ import annotations
 
 import math
+import reprlib
 from itertools import pairwise
 from typing import Any
 
@@ -18,7 +19,8 @@ MAX_INSTANTS = 64
 MAX_JOINTS = 64
 MAX_NAME_LENGTH = 64
 MAX_META_ENTRIES = 32
-MAX_META_TEXT_LENGTH = 1024
+MAX_META_TEXT_LENGTH = 256
+MAX_ELEMENTS = 256  # of any list or map: more than any field may have, so that its own check can name it
 MAX_TIME_NS = 2**62  # 146 years; leaves room to add a clock offset without overflow
 MAX_NUMBER = 1e6  # larger angles or positions are nonsense, and their differences could overflow
 
@@ -27,10 +29,14 @@ class MessageError(RobotError):
     """A wire message is malformed; the message says which field and what is legal."""
 
 
+_few = reprlib.Repr()  # looks at a few elements only: the rest of a large value would take milliseconds
+_few.maxstring = _few.maxother = _few.maxlong = 60
+
+
 def shorten(value: object) -> str:
     """`repr` of a value from outside, short enough for a log line."""
     try:
-        shown = repr(value)
+        shown = _few.repr(value)
     except (ValueError, RecursionError):  # integers too long to print, nesting too deep
         shown = f"<{type(value).__name__}>"
     return shown if len(shown) <= 60 else shown[:57] + "..."
@@ -39,7 +45,9 @@ def shorten(value: object) -> str:
 def unpack(payload: bytes) -> Any:
     """The msgpack value in `payload`, as plain Python."""
     try:
-        return msgpack.unpackb(payload, raw=False, strict_map_key=True)
+        return msgpack.unpackb(
+            payload, raw=False, strict_map_key=True, max_array_len=MAX_ELEMENTS, max_map_len=MAX_ELEMENTS
+        )
     except (ValueError, TypeError, OverflowError, RecursionError, msgpack.UnpackException) as error:
         raise MessageError(f"A message is not valid msgpack ({shorten(str(error))}).") from error
 

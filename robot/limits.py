@@ -3,7 +3,9 @@
 Failure prevented: a target that jumps (a new trajectory, a glitch, an operator far from the robot's pose)
 must not become a jump of the motors. Policy, in this order:
 
-    position      a target outside [lower, upper] is clipped to it
+    lead          a target far from the measured joint is brought closer to it: a joint that is held up does
+                  not wind its servo up, to snap when it comes free
+    position      a target outside [lower, upper] is clipped to it; a joint that starts outside moves in
     velocity      a joint moves at most `max_velocity` · dt between two steps
     acceleration  its speed changes by at most `max_acceleration` · dt, and it brakes in time
                   for its target and for its joint limit
@@ -66,17 +68,16 @@ class MotionLimiter:
 
     Args:
         limits: the joints' limits.
-        q_rad: (n,) where the joints are now; outside the limits it is clipped.
+        q_rad: (n,) where the joints are now, rad; outside the limits they may only move inward.
     """
 
     def __init__(self, limits: JointLimits, q_rad: np.ndarray) -> None:
         self.limits = limits
-        self.q_rad = limits.clip(q_rad)[0]
+        self.q_rad = np.array(q_rad, dtype=np.float64)
         self.dq_rad_s = np.zeros_like(self.q_rad)
 
-    def restart(self, q_rad: np.ndarray) -> None:
-        """Forget the motion and start at rest from `q_rad` (n,), rad."""
-        self.q_rad = self.limits.clip(q_rad)[0]
+    def rest(self) -> None:
+        """Take the joints for standing still: nothing was commanded for long enough to come to rest."""
         self.dq_rad_s = np.zeros_like(self.q_rad)
 
     def stopping_point(self) -> np.ndarray:
@@ -85,7 +86,11 @@ class MotionLimiter:
         return self.limits.clip(self.q_rad + brake)[0]
 
     def step(
-        self, target_rad: np.ndarray, dt_s: float, velocity_scale: float = 1.0
+        self,
+        target_rad: np.ndarray,
+        dt_s: float,
+        velocity_scale: float = 1.0,
+        near_rad: tuple[np.ndarray, np.ndarray] | None = None,
     ) -> tuple[np.ndarray, bool]:
         """The next commanded position on the way to `target_rad`.
 
@@ -93,6 +98,8 @@ class MotionLimiter:
             target_rad: (n,) finite, rad.
             dt_s: time since the last step, s; 0 or less moves nothing.
             velocity_scale: share of the velocity limit allowed now, 0–1.
+            near_rad: lowest and highest (n,) target that is near enough to the measured joints, rad; all if
+                None.
 
         Returns:
             (n,) rad, a fresh array, and whether the velocity limit held any joint back.
@@ -101,7 +108,11 @@ class MotionLimiter:
             return self.q_rad.copy(), False
         limits = self.limits
         acceleration = limits.max_acceleration_rad_s2
+        lower_rad = np.minimum(limits.lower_rad, self.q_rad)
+        upper_rad = np.maximum(limits.upper_rad, self.q_rad)
         target_rad, _ = limits.clip(target_rad)
+        if near_rad is not None:
+            target_rad = np.clip(np.clip(target_rad, *near_rad), lower_rad, upper_rad)
         error = target_rad - self.q_rad
         wanted = error / dt_s
         ceiling = limits.max_velocity_rad_s * velocity_scale
@@ -113,8 +124,7 @@ class MotionLimiter:
         velocity = np.clip(velocity, self.dq_rad_s - change, self.dq_rad_s + change)
         # No target lies beyond a joint limit, so a joint that can always brake for its targets never needs to
         # brake harder for a limit; the clip of the position only takes rounding off.
-        velocity = np.clip(velocity, -limits.max_velocity_rad_s, limits.max_velocity_rad_s)
-        moved = np.clip(self.q_rad + velocity * dt_s, limits.lower_rad, limits.upper_rad)
+        moved = np.clip(self.q_rad + velocity * dt_s, lower_rad, upper_rad)
         self.q_rad, self.dq_rad_s = moved, velocity
         return moved.copy(), held_back
 

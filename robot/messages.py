@@ -19,6 +19,7 @@ from robot.fields import MessageError
 
 __all__ = [
     "MAX_MESSAGE_BYTES",
+    "MAX_REQUEST_BYTES",
     "MODES",
     "SOURCE_STATES",
     "VERSION",
@@ -37,7 +38,9 @@ __all__ = [
 ]
 
 VERSION = 1
-MAX_MESSAGE_BYTES = 256 * 1024  # a full trajectory takes under 3 kB; anything near this is not one of ours
+# A usual trajectory takes 3 kB and the largest legal one 58 kB; more would only cost the robot's loop time.
+MAX_MESSAGE_BYTES = 64 * 1024
+MAX_REQUEST_BYTES = MAX_MESSAGE_BYTES + 256  # a request may carry a message
 
 SourceState = Literal["tracking", "predicting", "lost"]
 SOURCE_STATES: tuple[SourceState, ...] = ("tracking", "predicting", "lost")
@@ -174,11 +177,20 @@ def state_topic(robot: str) -> bytes:
 
 
 def encode_trajectory(trajectory: JointTrajectory) -> bytes:
-    """The whole frame of `trajectory`, topic included."""
+    """The whole frame of `trajectory`, topic included.
+
+    Raises:
+        MessageError: it takes more bytes than a server accepts, as long texts in `meta` can.
+    """
     wrist = trajectory.wrist
     content = _plain(trajectory)
     content["wrist"] = None if wrist is None else _plain(wrist)
-    return _frame(target_topic(trajectory.hand), content)
+    frame = _frame(target_topic(trajectory.hand), content)
+    if len(frame) > MAX_MESSAGE_BYTES:
+        raise MessageError(
+            f"A trajectory takes {len(frame)} bytes; at most {MAX_MESSAGE_BYTES} are accepted: shorten meta."
+        )
+    return frame
 
 
 def decode_trajectory(frame: bytes) -> JointTrajectory:
@@ -253,10 +265,11 @@ def _build(kind: Callable[..., Message], content: dict[str, Any]) -> Message:
     """A message from its fields, which must be exactly those of the class."""
     expected = [f.name for f in fields(kind)]  # type: ignore[arg-type]
     missing = [name for name in expected if name not in content]
-    unknown = [check.shorten(name) for name in content if name not in expected]
+    unknown = [name for name in content if name not in expected]
     if missing or unknown:
         raise MessageError(
             f"A message has missing fields ({', '.join(missing) or 'none'}) or unknown ones "
-            f"({', '.join(unknown[:5]) or 'none'}); its fields must be v, {', '.join(expected)}."
+            f"({', '.join(map(check.shorten, unknown[:5])) or 'none'}); "
+            f"its fields must be v, {', '.join(expected)}."
         )
     return kind(**content)

@@ -32,7 +32,8 @@ log = logging.getLogger(__name__)
 
 _STATE_PERIOD_NS = 10_000_000  # 100 Hz
 _IDLE_MS = 50  # how long a lock-step server waits before it looks whether it shall stop
-_TARGETS_PER_TICK = 32  # a flood of messages may not starve the loop
+_REQUESTS_NS = 5_000_000  # share of a tick that requests may take: time enough for dozens,
+_TARGETS_NS = 1_000_000  # and what targets may take: a flood of either may not starve the loop
 _TARGET_QUEUE = 16
 
 
@@ -105,7 +106,7 @@ def _run(
 
 
 def _run_real_time(runtime: RobotRuntime, sockets: ServerSockets, stop: threading.Event) -> None:
-    """Targets and requests as they come, one control step per physics step, state at 100 Hz."""
+    """Requests first, then targets as they come, one control step per physics step, state at 100 Hz."""
     poller = zmq.Poller()
     poller.register(sockets.targets, zmq.POLLIN)
     poller.register(sockets.control, zmq.POLLIN)
@@ -114,10 +115,10 @@ def _run_real_time(runtime: RobotRuntime, sockets: ServerSockets, stop: threadin
     while not stop.is_set():
         slack_ns = runtime.t_ns + STEP_NS - time.monotonic_ns()
         ready = dict(poller.poll(max(0, -(-slack_ns // 1_000_000))))
+        if sockets.control in ready:
+            _answer_requests(runtime, sockets.control)
         if sockets.targets in ready:
             _take_targets(runtime, sockets.targets)
-        if sockets.control in ready:
-            _answer_request(runtime, sockets.control, time.monotonic_ns(), lockstep=False)
         now_ns = time.monotonic_ns()
         runtime.skip_lag(now_ns)
         runtime.advance_to(now_ns)
@@ -126,8 +127,19 @@ def _run_real_time(runtime: RobotRuntime, sockets: ServerSockets, stop: threadin
             publish_ns = max(publish_ns + _STATE_PERIOD_NS, now_ns)
 
 
+def _answer_requests(runtime: RobotRuntime, socket: zmq.Socket[bytes]) -> None:
+    """Answer all requests that wait; ZeroMQ takes one of each client in turn."""
+    t_ns = time.monotonic_ns()
+    end_ns = t_ns + _REQUESTS_NS
+    while _answer_request(runtime, socket, t_ns, lockstep=False) and t_ns < end_ns:
+        t_ns = time.monotonic_ns()
+
+
 def _take_targets(runtime: RobotRuntime, socket: zmq.Socket[bytes]) -> None:
-    for _ in range(_TARGETS_PER_TICK):
+    """Take the targets that wait, at least one, for as long as the loop can spare."""
+    t_ns = time.monotonic_ns()
+    end_ns = t_ns + _TARGETS_NS
+    while t_ns < end_ns:
         try:
             frames = socket.recv_multipart(zmq.DONTWAIT)
         except zmq.Again:
@@ -136,16 +148,22 @@ def _take_targets(runtime: RobotRuntime, socket: zmq.Socket[bytes]) -> None:
             runtime.offer_frame(frames[0], time.monotonic_ns())
         else:
             runtime.refuse(f"A target of {len(frames)} frames came; a message is exactly one frame.")
+        t_ns = time.monotonic_ns()
 
 
-def _answer_request(runtime: RobotRuntime, socket: zmq.Socket[bytes], t_ns: int, lockstep: bool) -> None:
-    """Answer the next request, if it is one: sender, an empty frame, then what REQ was given."""
+def _answer_request(runtime: RobotRuntime, socket: zmq.Socket[bytes], t_ns: int, lockstep: bool) -> bool:
+    """Answer the next request, if it is one: sender, an empty frame, then what REQ was given.
+
+    Returns:
+        Whether anything waited.
+    """
     try:
         sender, *request = socket.recv_multipart(zmq.DONTWAIT)
     except zmq.Again:
-        return  # bytes that are no message wake the poller too; to wait here would freeze the robot
+        return False  # bytes that are no message wake the poller too; to wait here would freeze the robot
     if request and request[0] == b"":
         socket.send_multipart([sender, b"", answer(request[1:], runtime, t_ns, lockstep)])
+    return True
 
 
 def _run_lockstep(runtime: RobotRuntime, sockets: ServerSockets, stop: threading.Event) -> None:
@@ -173,8 +191,9 @@ def run(config: RobotServerConfig, parent_pipe: bool = False) -> None:
     def on_signal(number: int, frame: FrameType | None) -> None:
         stop.set()
 
-    signal.signal(signal.SIGTERM, on_signal)
-    signal.signal(signal.SIGINT, signal.SIG_IGN if parent_pipe else on_signal)
+    # Signals to a whole group of processes reach the parent too, which still has to disarm and ask for counters.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN if parent_pipe else on_signal)
     if parent_pipe:
         threading.Thread(target=_wait_for_parent, args=(stop,), name="parent-pipe", daemon=True).start()
     serve(config, stop, _announce)

@@ -13,7 +13,7 @@ from types import TracebackType
 
 import numpy as np
 
-from robot.allegro_model import EFFORT_NM, Hand
+from robot.allegro_model import EFFORT_NM, VELOCITY_RAD_S, Hand
 from robot.bullet import joint_indices, load_pybullet
 from robot.hands import hand_spec
 
@@ -68,6 +68,8 @@ class HandSimulation:
             deterministicOverlappingPairs=1,
             physicsClientId=client,
         )
+        # The gears of the real motors let nothing turn a joint faster either, not even when it slips free.
+        bullet.changeDynamics(body, -1, maxJointVelocity=VELOCITY_RAD_S, physicsClientId=client)
         for index, angle in zip(self._indices, self.spec.home_rad, strict=True):
             bullet.resetJointState(body, index, float(angle), physicsClientId=client)
         links = {

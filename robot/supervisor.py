@@ -5,10 +5,15 @@ it was armed, that jumps when it starts to follow, or that keeps going when its 
 
     DISARMED   no torque, whatever is sent           → arm → ENGAGING
     ENGAGING   holds until the first fresh target, then moves to it slowly, faster with time;
-               close to it → TRACKING                                   targets stale → HOLD
-    TRACKING   follows at full speed                                    targets stale → HOLD
-    HOLD       brakes and stays; fresh targets → ENGAGING               2 s without → DISARMED
+               close to it, or at full speed → TRACKING     targets stale, none within 8 s of arming,
+                                                            home reached without one → HOLD
+    TRACKING   follows at full speed                        targets stale → HOLD
+    HOLD       brakes and stays; fresh targets → ENGAGING   none → DISARMED
     STOPPED    no torque; only reset (→ DISARMED), then arm, leaves it  any mode → stop, or a fault → STOPPED
+
+A robot that nobody feeds is always disarmed in the end: 2 s after its last fresh target, after it reached
+home, or after a stall of its loop; 10 s after arming when there never was one. It passes through HOLD before,
+whose targets still count, so that an operator who shows a hand again goes on. `home` starts these times anew.
 """
 
 from __future__ import annotations
@@ -18,9 +23,9 @@ from typing import Literal
 import numpy as np
 
 from robot.hands import HandSpec
+from robot.intake import TargetIntake
 from robot.limits import JointLimits, MotionLimiter
 from robot.messages import JointTrajectory, Mode
-from robot.playback import Playback
 from robot.supervisor_config import Counters, SupervisorConfig
 
 Command = Literal["arm", "disarm", "stop", "reset", "home"]
@@ -28,6 +33,7 @@ COMMANDS: tuple[Command, ...] = ("arm", "disarm", "stop", "reset", "home")
 
 _NS_PER_MS = 1_000_000
 _NS_PER_S = 1_000_000_000
+_ARRIVED_RAD = 1e-3
 
 
 class Supervisor:
@@ -47,16 +53,14 @@ class Supervisor:
         self._limits = JointLimits(
             spec.lower_rad, spec.upper_rad, spec.max_velocity_rad_s, spec.max_acceleration_rad_s2
         )
+        self._intake = TargetIntake(spec, self._limits, self.config, self.counters)
         self._limiter: MotionLimiter | None = None  # exists from the first step after arming until disarmed
-        self._playback: Playback | None = None
-        self._fresh_ns = 0  # publication of the newest target that may be followed
-        self._last_seq = -1
-        self._last_publish_ns = -1
-        self._last_step_ns: int | None = None
+        self._last_step_ns = 0
         self._engaged_since_ns: int | None = None  # None while an armed robot waits for its first target
+        self._waiting_since_ns: int | None = None  # first step of the wait for a target, or of the way home
+        self._disarm_at_ns = 0  # when the watchdog disarms a holding robot
         self._hold_rad: np.ndarray | None = None
         self._homing = False
-        self._columns: dict[tuple[str, ...], list[int]] = {}
 
     # -- what comes in
     # -------------------------------------------------------------------------------------------
@@ -87,7 +91,6 @@ class Supervisor:
         if name == "arm":
             if self.mode == "DISARMED":
                 self.mode = "ENGAGING"
-                self._last_step_ns = t_ns
         elif name == "disarm":
             self._disarm()
         elif self.mode == "DISARMED":
@@ -95,7 +98,7 @@ class Supervisor:
         else:
             self.mode = "ENGAGING"
             self._homing = True
-            self._engaged_since_ns = None
+            self._engaged_since_ns = self._waiting_since_ns = None
             self._hold_rad = None
         return ""
 
@@ -109,54 +112,11 @@ class Supervisor:
         Returns:
             Empty when it was taken, otherwise one sentence that says why not; the matching counter is raised.
         """
-        counters, config = self.counters, self.config
-        if trajectory.hand != self.spec.hand:
-            counters.wrong_hand += 1
-            return f"The target is for the {trajectory.hand} hand; this robot is the {self.spec.hand} one."
-        columns = self._columns_of(trajectory.joint_names)
-        if columns is None:
-            counters.unknown_joints += 1
-            return (
-                f"The target names the joints {', '.join(trajectory.joint_names)[:200]}; "
-                f"this robot has {', '.join(self.spec.joint_names)}, and needs all of them."
-            )
-        age_ms = (t_ns - trajectory.t_publish_ns) / _NS_PER_MS
-        if age_ms < -config.max_ahead_ms:
-            counters.from_future += 1
-            return f"The target is from {-age_ms:.0f} ms ahead; measure the clock offset and send it in meta."
-        if age_ms > config.hold_after_ms:
-            counters.too_old += 1
-            return f"The target is {age_ms:.0f} ms old; at most {config.hold_after_ms:.0f} ms are accepted."
-        if not self._in_order(trajectory):
-            counters.out_of_order += 1
-            return (
-                f"The target number {trajectory.seq} is a duplicate, or older than number {self._last_seq}."
-            )
-        self._last_seq, self._last_publish_ns = trajectory.seq, trajectory.t_publish_ns
-        if not trajectory.valid or trajectory.source_state == "lost":
-            counters.not_fresh += 1
-            return "The target says that there is nothing to follow."
-        self._playback = Playback.of(trajectory, columns, self._limits)
-        self._fresh_ns = min(trajectory.t_publish_ns, t_ns)
-        counters.accepted += 1
-        counters.joint_limits += self._playback.clipped
-        return ""
-
-    def _columns_of(self, joint_names: tuple[str, ...]) -> list[int] | None:
-        """Which column of a message belongs to each joint of the robot; None unless the names match."""
-        if joint_names in self._columns:
-            return self._columns[joint_names]
-        if set(joint_names) != set(self.spec.joint_names):
-            return None  # not remembered: a stranger could fill the memory with names
-        self._columns = {joint_names: [joint_names.index(name) for name in self.spec.joint_names]}
-        return self._columns[joint_names]
-
-    def _in_order(self, trajectory: JointTrajectory) -> bool:
-        """Newer than all before; one that starts over is accepted once the publisher before is silent."""
-        if trajectory.seq > self._last_seq:
-            return trajectory.t_publish_ns > self._last_publish_ns
-        silence_ms = (trajectory.t_publish_ns - self._last_publish_ns) / _NS_PER_MS
-        return silence_ms > self.config.hold_after_ms
+        was_fresh = self._intake.is_fresh(t_ns)
+        refusal = self._intake.offer(trajectory, t_ns)
+        if not refusal and not was_fresh and self._follows and self._limiter is not None:
+            self._hold(self._limiter, t_ns)  # whoever publishes after a silence is followed softly at first
+        return refusal
 
     # -- what goes out
     # -------------------------------------------------------------------------------------------
@@ -169,48 +129,69 @@ class Supervisor:
             q_measured_rad: (n,) measured joint angles, rad; anything not finite stops the robot.
 
         Returns:
-            (n,) rad, robot joint order, within all limits; None when nothing shall drive the joints.
+            (n,) rad, robot joint order, within all limits; None when nothing shall drive the joints. A joint
+            that was armed outside its position limits starts where it is and only moves inward.
         """
         if not np.isfinite(q_measured_rad).all():
             self._stop("The measured joint angles are not finite; check the robot, then reset.")
         if self.mode in ("DISARMED", "STOPPED"):
-            self._last_step_ns = t_ns
             return None
+        config = self.config
         if self._limiter is None:
             self._limiter = MotionLimiter(self._limits, q_measured_rad)
-        last_ns = t_ns if self._last_step_ns is None else self._last_step_ns
-        dt_s = min(max(t_ns - last_ns, 0) / _NS_PER_S, self.config.max_step_s)
-        self._last_step_ns = max(t_ns, last_ns)
+            self._last_step_ns = t_ns
+        if self._waiting_since_ns is None:
+            self._waiting_since_ns = t_ns
+        pause_ns = t_ns - self._last_step_ns
+        self._last_step_ns = max(t_ns, self._last_step_ns)
+        if pause_ns > config.hold_after_ms * _NS_PER_MS:
+            # The joints came to rest, and what lies here was sent to the robot before it stood still.
+            self._limiter.rest()
+            self._hold_rad = None
+            self._intake.forget()
+            if self._follows or self._homing:
+                self._hold(self._limiter, t_ns)
 
         goal_rad, velocity_share = self._goal(t_ns, self._limiter)
         if goal_rad is None:
             return None
-        target_rad, held_back = self._limiter.step(goal_rad, dt_s, velocity_share)
+        dt_s = min(max(pause_ns, 0) / _NS_PER_S, config.max_step_s)
+        near_rad = (q_measured_rad - config.max_lead_rad, q_measured_rad + config.max_lead_rad)
+        target_rad, held_back = self._limiter.step(goal_rad, dt_s, velocity_share, near_rad)
         self.counters.velocity_limited += held_back
         return target_rad
 
     def _goal(self, t_ns: int, limiter: MotionLimiter) -> tuple[np.ndarray | None, float]:
         """Where to go, with what share of the velocity limits; changes the mode as time and targets ask."""
-        config = self.config
+        config, intake = self.config, self._intake
+        waited_ms = (t_ns - (self._waiting_since_ns or t_ns)) / _NS_PER_MS
         if self._homing:
-            self._homing = bool(np.abs(limiter.q_rad - self.spec.home_rad).max() > 1e-3)
-            return self.spec.home_rad, config.engage_velocity_share
-        age_ms = (t_ns - self._fresh_ns) / _NS_PER_MS
-        if self._playback is not None and age_ms <= config.hold_after_ms:
-            return self._follow(t_ns, limiter, self._playback.at(t_ns))
+            away_rad = np.abs(limiter.q_rad - self.spec.home_rad).max()
+            if away_rad > _ARRIVED_RAD and waited_ms <= config.arm_timeout_ms:  # it may be blocked for ever
+                return self.spec.home_rad, config.engage_velocity_share
+            self._homing = False
+            if not intake.is_fresh(t_ns):
+                self._hold(limiter, t_ns)
+        if intake.playback is not None and intake.is_fresh(t_ns):
+            return self._follow(t_ns, limiter, intake.playback.at(t_ns))
 
-        if self.mode == "TRACKING" or self._engaged_since_ns is not None:
-            self.mode = "HOLD"
-            self.counters.holds += 1
-            self._engaged_since_ns = None
-            self._hold_rad = limiter.stopping_point()
-        if self.mode == "HOLD" and age_ms > config.disarm_after_ms:
+        if self._follows:
+            self._hold(limiter, intake.fresh_ns)
+        elif self.mode == "ENGAGING" and waited_ms > config.arm_timeout_ms - config.disarm_after_ms:
+            self._hold(limiter, t_ns)
+        if self.mode == "HOLD" and t_ns > self._disarm_at_ns:
             self.counters.watchdog_disarms += 1
             self._disarm()
             return None, 0.0
         if self._hold_rad is None:
             self._hold_rad = limiter.stopping_point()
-        return self._hold_rad, 1.0
+        # A joint that was armed outside its limits is brought within them, as slowly as it would engage.
+        return self._hold_rad, 1.0 if self.mode == "HOLD" else config.engage_velocity_share
+
+    @property
+    def _follows(self) -> bool:
+        """Whether targets move the robot now, so that their end must make it hold."""
+        return self.mode == "TRACKING" or self._engaged_since_ns is not None
 
     def _follow(self, t_ns: int, limiter: MotionLimiter, goal_rad: np.ndarray) -> tuple[np.ndarray, float]:
         """Go to a fresh target: slowly at first, then at full speed."""
@@ -221,20 +202,29 @@ class Supervisor:
         if self._engaged_since_ns is None:
             self.mode = "ENGAGING"
             self._engaged_since_ns = t_ns
-        if np.abs(goal_rad - limiter.q_rad).max() <= config.engaged_within_rad:
+        ramp = (t_ns - self._engaged_since_ns) / _NS_PER_S / config.engage_ramp_s
+        if ramp >= 1.0 or np.abs(goal_rad - limiter.q_rad).max() <= config.engaged_within_rad:
             self.mode = "TRACKING"
             return goal_rad, 1.0
-        ramp = min(1.0, (t_ns - self._engaged_since_ns) / _NS_PER_S / config.engage_ramp_s)
         return goal_rad, config.engage_velocity_share + (1.0 - config.engage_velocity_share) * ramp
 
     # -- the ways to rest
     # ----------------------------------------------------------------------------------------
 
+    def _hold(self, limiter: MotionLimiter, since_ns: int) -> None:
+        """Brake and stay; the watchdog counts from `since_ns`."""
+        self.mode = "HOLD"
+        self.counters.holds += 1
+        self._engaged_since_ns = None
+        self._homing = False
+        self._hold_rad = limiter.stopping_point()
+        self._disarm_at_ns = since_ns + int(self.config.disarm_after_ms * _NS_PER_MS)
+
     def _disarm(self) -> None:
         self.mode = "DISARMED"
         self._limiter = None
         self._hold_rad = None
-        self._engaged_since_ns = None
+        self._engaged_since_ns = self._waiting_since_ns = None
         self._homing = False
 
     def _stop(self, fault: str) -> None:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from robot import fields
 from robot.clock import ClockSample, clock_offset_ns, on_server_clock
 from robot.messages import (
     MAX_MESSAGE_BYTES,
@@ -223,6 +224,53 @@ def test_any_value_in_any_field_is_legal_or_raises_message_error(field: str, val
         sentence = ""
         assert not got.valid or np.isfinite(got.q_rad).all()
     assert len(sentence) < 1500
+
+
+def test_largest_legal_trajectory_fits_in_a_message() -> None:
+    names = tuple(f"{i:064d}" for i in range(64))
+    t_ns = 2**61 + np.arange(64)
+    largest = trajectory(
+        joint_names=names,
+        t_ns=t_ns,
+        q_rad=np.full((64, 64), 0.1),
+        wrist=WristTrajectory(t_ns, np.full((64, 3), 0.1), np.full((64, 6), 0.1)),
+        meta={f"{i:064d}": "x" * 256 for i in range(32)},
+    )
+    frame = encode_trajectory(largest)
+    assert 50_000 < len(frame) <= MAX_MESSAGE_BYTES
+    assert decode_trajectory(frame).joint_names == names
+
+
+def test_message_the_server_would_refuse_is_not_encoded() -> None:
+    names, q_rad = tuple(f"{i:064d}" for i in range(64)), np.zeros((64, 64))
+    meta = {f"{i}": "\N{SNOWMAN}" * 256 for i in range(32)}
+    big = trajectory(joint_names=names, t_ns=np.arange(64), q_rad=q_rad, meta=meta)
+    with pytest.raises(MessageError, match="shorten meta"):
+        encode_trajectory(big)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {"v": 1, **{f"k{i}": 0 for i in range(8_000)}},
+        {"v": 1, "seq": [0] * 60_000},
+        {"v": 1, "joint_names": ["abc"] * 15_000},
+        [[]] * 60_000,
+    ],
+)
+def test_number_of_elements_is_checked_before_any_of_them(payload: Any, monkeypatch: Any) -> None:
+    looked_at = []
+    monkeypatch.setattr(fields, "shorten", lambda value: looked_at.append(value) or "x")
+    frame = b"target/right " + msgpack.packb(payload)
+    assert len(frame) <= MAX_MESSAGE_BYTES
+    with pytest.raises(MessageError, match="msgpack"):
+        decode_trajectory(frame)
+    assert len(looked_at) == 1  # the error of msgpack itself
+
+
+def test_only_the_beginning_of_a_large_value_is_shown() -> None:
+    assert fields.shorten([0] * 10**6) == "[0, 0, 0, 0, 0, 0, ...]"
+    assert len(fields.shorten(dict.fromkeys(range(1000), "x" * 10**6))) <= 60
 
 
 def test_deeply_nested_bomb_is_refused() -> None:

@@ -20,13 +20,14 @@ import zmq
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from robot import JointTrajectory, RobotError, SimulationProcess, connect, hand_spec, spawn_simulation
+from robot import JointTrajectory, RobotError, SimulationProcess, connect, hand_spec, server, spawn_simulation
 from robot.client import RobotLink
 from robot.control import answer
 from robot.endpoint import Endpoint, bind, parse_endpoint, require_loopback
 from robot.messages import encode_trajectory
 from robot.runtime import RobotRuntime
 from robot.server import RobotServerConfig, main, serve
+from robot.supervisor_config import SupervisorConfig
 
 SPEC = hand_spec("right")
 MS = 1_000_000
@@ -89,10 +90,10 @@ class Publisher:
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def _run(self) -> None:
-        first = time.monotonic_ns() // MS  # later publishers count on from higher numbers
+        seq = time.monotonic_ns() // MS  # later publishers count on from higher numbers
         while not self._end.wait(0.02):
-            now = time.monotonic_ns()
-            self._link.publish(standing(first + now // MS, now, self._q_rad))
+            seq += 1
+            self._link.publish(standing(seq, time.monotonic_ns(), self._q_rad))
 
     def __enter__(self) -> Publisher:
         self._thread.start()
@@ -250,6 +251,197 @@ def test_lockstep_time_is_the_clients(lockstep: RobotLink) -> None:
     with pytest.raises(RobotError, match="until_ns"):
         lockstep.step(standing(1, 9000 * MS, SPEC.home_rad), 8000 * MS)
     assert lockstep.status().lockstep
+
+
+def test_long_pause_is_stepped_in_slices_with_the_same_result(lockstep: RobotLink) -> None:
+    final = []
+    with spawn_simulation("right", lockstep=True) as process, process.connect() as other:
+        for link, slices in ((lockstep, False), (other, True)):
+            link.arm()
+            link.step(standing(0, 5000 * MS, SPEC.home_rad), 5000 * MS)
+            message = standing(1, 6700 * MS + 1, SPEC.home_rad + 0.3 * np.eye(16)[1])
+            if slices:
+                final.append(link.step(message, 9_500 * MS))
+            else:
+                frame = encode_trajectory(message)
+                asked = {"command": "step", "trajectory": frame, "until_ns": 9_500 * MS}
+                link._request(asked)
+                final.append(link.status().state)
+    np.testing.assert_array_equal(final[0].q_rad, final[1].q_rad)
+    assert np.abs(final[0].q_rad - SPEC.home_rad).max() > 0.01
+    assert (final[0].t_ns, final[0].mode) == (final[1].t_ns, "DISARMED")
+
+
+def test_no_request_of_a_long_step_runs_longer_than_a_second(lockstep: RobotLink) -> None:
+    lockstep.step(standing(0, 5000 * MS, SPEC.home_rad), 5000 * MS)
+    asked = []
+    request, lockstep._request = lockstep._request, lambda r: asked.append(r) or request(r)  # type: ignore[method-assign]
+    state = lockstep.step(standing(1, 13_000 * MS, SPEC.home_rad), 13_000 * MS)
+    assert abs(state.t_ns - 13_000 * MS) <= 2 * MS
+    steps = [r["until_ns"] for r in asked if r["command"] == "step"]
+    assert max(np.diff([5000 * MS, *steps])) <= 1000 * MS
+    assert [r["trajectory"] is not None for r in asked if r["command"] == "step"].count(True) == 1
+    assert lockstep.status().counters.accepted == 2
+
+
+def test_link_without_a_wanted_hand_takes_either() -> None:
+    with spawn_simulation("left") as process, connect(process.endpoint) as link:
+        assert link.hand == "left"
+
+
+def test_two_links_do_not_mix(link: RobotLink, simulation: SimulationProcess) -> None:
+    link.arm()
+    before = link.status().counters.takeovers
+    with Publisher(link, SPEC.home_rad), simulation.connect() as second:
+        until(lambda: mode(link) == "TRACKING", "tracking")
+        with Publisher(second, SPEC.upper_rad):
+            until(lambda: link.status().counters.takeovers > before + 10, "refused messages")
+        assert np.abs(link.status().state.q_rad - SPEC.home_rad).max() < 0.05
+
+
+def test_flood_of_large_targets_does_not_keep_stop_waiting(
+    simulation: SimulationProcess, link: RobotLink
+) -> None:
+    content: dict[str, Any] = {"v": 1, **{f"k{i}": "x" * 400 for i in range(150)}}
+    nonsense = b"target/right " + msgpack.packb(content)
+    end = threading.Event()
+
+    def flood() -> None:
+        with zmq.Context() as context, context.socket(zmq.PUB) as targets:
+            targets.setsockopt(zmq.LINGER, 0)
+            targets.connect(parse_endpoint(simulation.endpoint).targets)
+            while not end.wait(0.0002):
+                targets.send(nonsense)
+
+    before = link.status().counters
+    thread = threading.Thread(target=flood)
+    thread.start()
+    try:
+        link.arm()
+        until(lambda: link.status().counters.malformed > before.malformed + 200, "the flood arrives")
+        link.stop()
+        assert mode(link) == "STOPPED"
+    finally:
+        end.set()
+        thread.join()
+
+
+class Waiting:
+    """A socket on which messages wait already; it counts how many were taken."""
+
+    def __init__(self, frames: list[bytes], count: int) -> None:
+        self.frames, self.left, self.sent = frames, count, 0
+
+    def recv_multipart(self, flags: int) -> list[bytes]:
+        if self.left == 0:
+            raise zmq.Again
+        self.left -= 1
+        return list(self.frames)
+
+    def send_multipart(self, frames: list[bytes]) -> None:
+        self.sent += 1
+
+
+def test_one_tick_takes_no_more_targets_than_it_has_time_for(
+    runtime: RobotRuntime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticks = iter(range(0, 10**12, 400_000))  # every look at the clock, 0.4 ms have gone
+    monkeypatch.setattr(server.time, "monotonic_ns", lambda: next(ticks))
+    socket: Any = Waiting([b"target/right nonsense"], 100)
+    server._take_targets(runtime, socket)
+    assert 1 <= 100 - socket.left <= 3
+
+
+def test_one_tick_answers_all_requests_that_wait(runtime: RobotRuntime) -> None:
+    socket: Any = Waiting([b"sender", b"", msgpack.packb({"command": "clock"})], 20)
+    server._answer_requests(runtime, socket)
+    assert (socket.left, socket.sent) == (0, 20)
+
+
+def test_runtime_far_behind_skips_time_and_counts_it() -> None:
+    runtime = RobotRuntime("right")
+    runtime.start(0)
+    runtime.skip_lag(99 * MS)
+    assert runtime.supervisor.counters.overruns == 0
+    runtime.skip_lag(5000 * MS)
+    assert runtime.supervisor.counters.overruns == 1
+    assert runtime.t_ns == 4998 * MS
+    runtime.close()
+
+
+def test_disarmed_simulation_brakes_where_it_is() -> None:
+    runtime = RobotRuntime("right")
+    runtime.start(0)
+    runtime.supervisor.command("arm", 0)
+    for i in range(20):
+        runtime.offer(standing(i, runtime.t_ns, SPEC.upper_rad), runtime.t_ns)
+        runtime.advance_to(runtime.t_ns + 30 * MS)
+    runtime.supervisor.command("disarm", runtime.t_ns)
+    assert np.abs(runtime.simulation.dq_rad_s).max() > 1.0
+    at = runtime.simulation.q_rad
+    runtime.advance_to(runtime.t_ns + 300 * MS)
+    assert np.abs(runtime.simulation.q_rad - at).max() < 0.05
+    assert np.abs(runtime.simulation.dq_rad_s).max() < 0.01
+    runtime.close()
+
+
+def test_fingers_that_meet_stay_within_speed_and_position_limits() -> None:
+    runtime = RobotRuntime("right")
+    runtime.start(0)
+    runtime.supervisor.command("arm", 0)
+    lead, touched = 0.0, 0.0
+    for i in range(120):
+        goal = SPEC.upper_rad if (i // 15) % 2 == 0 else SPEC.lower_rad
+        runtime.offer(standing(i, runtime.t_ns, goal), runtime.t_ns)
+        for _ in range(16):
+            runtime.advance_to(runtime.t_ns + 2 * MS)
+            state = runtime.state()
+            assert (np.abs(state.dq_rad_s) <= SPEC.max_velocity_rad_s + 1e-6).all()
+            assert (state.q_rad >= SPEC.lower_rad - 0.005).all()
+            assert (state.q_rad <= SPEC.upper_rad + 0.005).all()
+            lead = max(lead, float(np.abs(state.target_rad - state.q_rad).max()))
+            if runtime.supervisor.mode == "TRACKING" and i % 15 == 14:
+                touched = max(touched, float(np.abs(goal - state.q_rad).max()))
+    assert touched > 0.1  # some joints were kept from their goal, by other fingers
+    assert lead < 0.25
+    runtime.close()
+
+
+@pytest.mark.parametrize("joint", [1, 4, 15])
+def test_lead_limit_does_not_slow_a_free_joint(joint: int) -> None:
+    arrivals = []
+    for lead_rad in (SupervisorConfig().max_lead_rad, 100.0):
+        runtime = RobotRuntime("right", SupervisorConfig(max_lead_rad=lead_rad))
+        runtime.start(0)
+        runtime.supervisor.command("arm", 0)
+        start = np.array(SPEC.home_rad)
+        goal = start + 0.4 * np.eye(16)[joint]
+        for i in range(10):
+            runtime.offer(standing(i, runtime.t_ns, start), runtime.t_ns)
+            runtime.advance_to(runtime.t_ns + 30 * MS)
+        assert runtime.supervisor.mode == "TRACKING"
+        begin = runtime.t_ns
+        while runtime.simulation.q_rad[joint] < start[joint] + 0.9 * 0.4:
+            runtime.offer(standing(10 + (runtime.t_ns - begin) // (2 * MS), runtime.t_ns, goal), runtime.t_ns)
+            runtime.advance_to(runtime.t_ns + 2 * MS)
+        arrivals.append(runtime.t_ns - begin)
+        runtime.close()
+    assert abs(arrivals[0] - arrivals[1]) <= 2 * MS
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows cannot halt a process by a signal")
+def test_server_that_was_halted_holds_first() -> None:
+    with spawn_simulation("right") as process, process.connect() as link:
+        link.arm()
+        with Publisher(link, SPEC.home_rad):
+            until(lambda: mode(link) == "TRACKING", "tracking")
+            before = link.status().counters
+            os.kill(process.pid, signal.SIGSTOP)
+            time.sleep(0.4)
+            os.kill(process.pid, signal.SIGCONT)
+            until(lambda: link.status().counters.overruns > before.overruns, "the stall is counted")
+            assert link.status().counters.holds > before.holds
+            until(lambda: mode(link) == "TRACKING", "tracking again")
 
 
 @pytest.fixture(scope="module")

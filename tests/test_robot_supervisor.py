@@ -276,14 +276,14 @@ def test_duplicates_and_old_messages_are_rejected() -> None:
 def test_restarted_publisher_is_accepted_once_the_old_one_is_silent() -> None:
     rig = tracking_rig()
     now = rig.t_ns
-    rig.supervisor.offer(trajectory(1000, now, MID), now)
+    assert rig.supervisor.offer(trajectory(50, now, MID), now) == ""
     assert rig.supervisor.offer(trajectory(0, now + 50 * MS, MID), now + 50 * MS) != ""
     assert rig.supervisor.offer(trajectory(1, now + 200 * MS, MID), now + 200 * MS) == ""
 
 
 def test_second_publisher_does_not_mix_in() -> None:
     rig = tracking_rig()
-    rig.seq = 1000
+    rig.seq = 60
     refused = 0
     for i in range(20):
         assert rig.offer(SPEC.home_rad) == ""
@@ -311,14 +311,271 @@ def test_targets_beyond_the_limits_are_clipped_and_counted() -> None:
     np.testing.assert_allclose(rig.q_rad, SPEC.upper_rad, atol=1e-3)
 
 
-def test_stalled_loop_never_makes_one_large_step() -> None:
+@pytest.mark.parametrize("pause_ms", [20, 140])
+def test_late_step_of_a_moving_robot_is_no_large_one(pause_ms: int) -> None:
     rig = tracking_rig()
+    rig.run(66, SPEC.upper_rad)
+    assert rig.mode == "TRACKING"
     before = rig.q_rad.copy()
-    rig.t_ns += 5000 * MS
-    rig.offer(MID)
+    rig.t_ns += pause_ms * MS
     after = rig.supervisor.step(rig.t_ns, before)
     assert after is not None
-    assert (np.abs(after - before) <= SPEC.max_velocity_rad_s * 0.02 + 1e-9).all()
+    assert 0.0 < np.abs(after - before).max() <= 2.5 * SPEC.max_velocity_rad_s.max() * STEP / 1e9 + 1e-9
+
+
+@pytest.mark.parametrize("pause_ms", [200, 5000])
+def test_stalled_loop_holds_and_then_engages_softly(pause_ms: int) -> None:
+    rig = tracking_rig()
+    rig.run(66, SPEC.upper_rad)
+    rig.t_ns += pause_ms * MS
+    rig.offer(SPEC.upper_rad)  # lay in the queue while the loop stood still
+    before = rig.q_rad.copy()
+    rig.run(20)
+    assert rig.mode == "HOLD"
+    np.testing.assert_allclose(rig.q_rad, before, atol=1e-9)
+    rig.outputs.clear()
+    rig.run(40, MID)
+    assert rig.mode == "ENGAGING"
+    speed = np.abs(np.diff(np.array([before, *rig.outputs]), axis=0)) / (STEP / 1e9)
+    assert 0.1 < speed.max() <= 0.3 * SPEC.max_velocity_rad_s.max()
+
+
+def test_stall_of_a_waiting_robot_keeps_it_waiting() -> None:
+    rig = Rig()
+    rig.command("arm")
+    rig.run(50)
+    rig.t_ns += 1000 * MS
+    rig.run(3000)
+    assert rig.mode == "ENGAGING"
+
+
+def test_stalled_robot_without_targets_holds_visibly_before_it_is_disarmed() -> None:
+    rig = tracking_rig()
+    rig.t_ns += 60_000 * MS
+    rig.run(1990)
+    assert rig.mode == "HOLD"
+    rig.run(20)
+    assert rig.mode == "DISARMED"
+
+
+def test_clock_that_goes_back_moves_nothing_and_does_not_count_twice() -> None:
+    rig = tracking_rig()
+    rig.run(66, SPEC.upper_rad)
+    before = rig.q_rad.copy()
+    back = rig.supervisor.step(rig.t_ns - 100 * MS, before)
+    np.testing.assert_array_equal(back, before)
+    after = rig.supervisor.step(rig.t_ns, before)
+    assert after is not None
+    assert 0.0 < np.abs(after - before).max() <= SPEC.max_velocity_rad_s.max() * STEP / 1e9 + 1e-9
+
+
+def test_second_publisher_far_ahead_is_refused_until_the_first_is_silent() -> None:
+    rig = tracking_rig()
+    now = rig.t_ns
+    assert rig.offer(SPEC.home_rad) == ""
+    assert "second publisher" in rig.supervisor.offer(trajectory(10**6, now + MS, SPEC.upper_rad), now + MS)
+    assert rig.supervisor.counters.takeovers == 1
+    rig.run(140)
+    assert "second publisher" in rig.supervisor.offer(trajectory(10**6, rig.t_ns, SPEC.upper_rad), rig.t_ns)
+    np.testing.assert_allclose(rig.q_rad, SPEC.home_rad, atol=1e-6)
+    rig.t_ns = now + 151 * MS  # silent now, and no step has put the robot on hold yet
+    assert rig.mode == "TRACKING"
+    assert rig.supervisor.offer(trajectory(10**6, rig.t_ns, SPEC.upper_rad), rig.t_ns) == ""
+    rig.outputs.clear()
+    rig.run(40)
+    assert rig.mode == "ENGAGING"
+    speed = np.abs(np.diff(np.array(rig.outputs), axis=0)) / (STEP / 1e9)
+    assert 0.1 < speed.max() <= 0.3 * SPEC.max_velocity_rad_s.max()
+
+
+def test_clock_ahead_does_not_shorten_the_silence_a_new_publisher_waits_for() -> None:
+    rig = tracking_rig()
+    rig.offer(SPEC.home_rad)
+    rig.run(70)
+    ahead = trajectory(10**6, rig.t_ns + 95 * MS, SPEC.upper_rad)
+    assert "second publisher" in rig.supervisor.offer(ahead, rig.t_ns)
+
+
+def test_second_publisher_is_told_by_its_name_though_its_numbers_fit() -> None:
+    rig = tracking_rig()
+    rig.run(200)
+    assert rig.offer(SPEC.home_rad, meta={"publisher": "one"}) == ""
+    rig.t_ns += 10 * MS
+    assert "second publisher" in rig.offer(MID, meta={"publisher": "two"})
+    assert "second publisher" in rig.offer(MID)
+    assert rig.offer(SPEC.home_rad, meta={"publisher": "one"}) == ""
+
+
+def test_capture_times_that_run_back_are_refused() -> None:
+    rig = tracking_rig()
+    rig.t_ns += 10 * MS
+    assert "older" in rig.offer(MID, t_capture_ns=rig.t_ns - 60_000 * MS)
+
+
+@pytest.mark.parametrize("lost", [1, 30, 98])
+def test_lost_packets_are_no_second_publisher(lost: int) -> None:
+    rig = tracking_rig()
+    rig.seq += lost
+    assert rig.offer(MID) == ""
+
+
+def test_watchdog_counts_from_publication() -> None:
+    rig = tracking_rig()
+    rig.run(33)
+    rig.offer(SPEC.home_rad, t_publish_ns=rig.t_ns - 10 * MS, t_capture_ns=rig.t_ns - 20 * MS)
+    rig.run(140)
+    assert rig.mode == "TRACKING"
+    rig.run(10)
+    assert rig.mode == "HOLD"
+
+
+def test_watchdog_is_not_put_off_by_a_publication_in_the_future() -> None:
+    rig = tracking_rig()
+    rig.offer(SPEC.home_rad, t_publish_ns=rig.t_ns + 90 * MS)
+    rig.run(160)
+    assert rig.mode == "HOLD"
+
+
+def test_hold_stops_where_braking_ends_and_never_turns_back() -> None:
+    rig = tracking_rig()
+    rig.offer(np.linspace(SPEC.home_rad, SPEC.upper_rad, 20))
+    rig.run(148)
+    moving = (rig.q_rad < SPEC.upper_rad - 0.1) & (rig.q_rad > SPEC.home_rad + 0.05)
+    assert moving.any()
+    rig.outputs.clear()
+    rig.run(300)
+    assert rig.mode == "HOLD"
+    assert (np.diff(np.array(rig.outputs)[:, moving], axis=0) >= -1e-9).all()
+
+
+def test_armed_robot_without_any_target_is_disarmed_in_the_end() -> None:
+    rig = Rig()
+    rig.command("arm")
+    rig.run(7990)
+    assert rig.mode == "ENGAGING"
+    rig.run(20)
+    assert rig.mode == "HOLD"
+    rig.run(1980)
+    assert rig.mode == "HOLD"
+    rig.run(30)
+    assert rig.mode == "DISARMED"
+    assert rig.supervisor.counters.watchdog_disarms == 1
+    assert rig.command("arm") == ""
+    rig.run(5000)
+    assert rig.mode == "ENGAGING"
+    rig.run(3000, SPEC.home_rad)
+    assert rig.mode == "TRACKING"
+
+
+def test_target_during_the_last_seconds_of_waiting_still_counts() -> None:
+    rig = Rig()
+    rig.command("arm")
+    rig.run(9000)
+    assert rig.mode == "HOLD"
+    rig.run(500, SPEC.home_rad)
+    assert rig.mode == "TRACKING"
+
+
+@pytest.mark.parametrize("silence_ms", [0, 300])
+def test_home_without_targets_holds_and_is_disarmed(silence_ms: int) -> None:
+    rig = Rig(q_rad=MID)
+    rig.command("arm")
+    rig.run(300, MID)
+    rig.run(silence_ms)
+    rig.command("home")
+    while rig.mode == "ENGAGING":
+        rig.run(2)
+        assert rig.t_ns < 1_010_000 * MS
+    assert rig.mode == "HOLD"
+    np.testing.assert_allclose(rig.q_rad, SPEC.home_rad, atol=2e-3)
+    rig.run(1990)
+    assert rig.mode == "HOLD"
+    rig.run(20)
+    assert rig.mode == "DISARMED"
+
+
+def test_home_with_targets_follows_again_softly() -> None:
+    rig = tracking_rig()
+    rig.command("home")
+    rig.outputs.clear()
+    rig.run(60, MID)
+    assert rig.mode == "ENGAGING"
+    speed = np.abs(np.diff(np.array(rig.outputs), axis=0)) / (STEP / 1e9)
+    assert 0.1 < speed.max() <= 0.3 * SPEC.max_velocity_rad_s.max()
+
+
+def test_blocked_way_home_ends_too() -> None:
+    rig = Rig(q_rad=MID)
+    rig.command("arm")
+    rig.command("home")
+    for _ in range(13_000 * MS // STEP):
+        rig.supervisor.step(rig.t_ns, MID)
+        rig.t_ns += STEP
+    assert rig.mode == "DISARMED"
+
+
+def test_stop_and_reset_forget_the_way_home_and_the_fault() -> None:
+    rig = Rig(q_rad=MID)
+    rig.command("arm")
+    rig.command("home")
+    rig.run(100)
+    rig.supervisor.step(rig.t_ns, np.full(16, np.inf))
+    assert rig.supervisor.fault
+    assert rig.command("reset") == ""
+    assert rig.supervisor.fault == ""
+    rig.command("arm")
+    rig.command("home")
+    rig.run(20)
+    for name in ("stop", "reset", "arm"):
+        assert rig.command(name) == ""
+    before = rig.q_rad.copy()
+    rig.run(1000)
+    np.testing.assert_allclose(rig.q_rad, before, atol=1e-9)
+
+
+def test_joint_armed_outside_its_limit_moves_in_slowly_without_a_jump() -> None:
+    outside = np.array(SPEC.home_rad)
+    outside[12] = 0.232  # limit 0.263
+    outside[1] = SPEC.upper_rad[1] + 0.02
+    rig = Rig(q_rad=outside)
+    rig.command("arm")
+    rig.run(500)
+    moved = np.diff(np.array([outside, *rig.outputs]), axis=0)
+    change = np.diff(moved, axis=0, prepend=0.0) / (STEP / 1e9)
+    assert (np.abs(change) <= SPEC.max_acceleration_rad_s2 * STEP / 1e9 + 1e-6).all()
+    assert (np.abs(moved) <= 0.21 * SPEC.max_velocity_rad_s * STEP / 1e9).all()
+    assert (moved[:, 12] >= 0.0).all()
+    assert (moved[:, 1] <= 0.0).all()
+    assert ((rig.q_rad >= SPEC.lower_rad - 1e-6) & (rig.q_rad <= SPEC.upper_rad + 1e-6)).all()
+
+
+def test_blocked_joint_does_not_wind_up_and_comes_free_without_a_snap() -> None:
+    rig = tracking_rig()
+    blocked = rig.q_rad.copy()
+    lead = SupervisorConfig().max_lead_rad
+    for i in range(1000 * MS // STEP):
+        if i % 15 == 0:
+            rig.offer(SPEC.upper_rad)
+        target = rig.supervisor.step(rig.t_ns, blocked)
+        assert target is not None
+        assert np.abs(target - blocked).max() <= lead + 1e-6
+        rig.t_ns += STEP
+    np.testing.assert_allclose(
+        np.asarray(target), np.minimum(blocked + lead, SPEC.upper_rad), atol=1e-3
+    )  # it still pushes
+
+
+def test_seldom_stepped_robot_moves_slower_not_farther() -> None:
+    rig = tracking_rig()
+    last = rig.q_rad
+    for _ in range(12):
+        rig.offer(SPEC.upper_rad)
+        rig.t_ns += 10 * MS
+        target = rig.supervisor.step(rig.t_ns, last)
+        assert target is not None
+        assert (np.abs(target - last) <= SPEC.max_velocity_rad_s * 0.01).all()
+        last = target
+    assert np.abs(last - SPEC.home_rad).max() > 0.1
 
 
 @pytest.mark.parametrize(
@@ -327,6 +584,8 @@ def test_stalled_loop_never_makes_one_large_step() -> None:
         {"hold_after_ms": 0.0},
         {"engage_velocity_share": 2.0},
         {"disarm_after_ms": 10.0},
+        {"arm_timeout_ms": 100.0},
+        {"max_lead_rad": 0.0},
         {"max_step_s": np.nan},
     ],
 )
@@ -343,11 +602,14 @@ event = st.one_of(
 )
 
 
-@given(st.lists(event, max_size=25), st.sampled_from([MS, 2 * MS, 3 * MS, 17 * MS]))
+@given(st.lists(event, max_size=25), st.sampled_from([MS, 2 * MS, 3 * MS, 17 * MS]), st.floats(-0.3, 0.3))
 @settings(max_examples=60, deadline=None)
-def test_output_stays_within_every_limit_whatever_is_offered(events: list[Any], step_ns: int) -> None:
+def test_output_stays_within_every_limit_whatever_is_offered(
+    events: list[Any], step_ns: int, beyond_rad: float
+) -> None:
     supervisor = Supervisor(SPEC)
     t_ns, q_rad = 10_000 * MS, np.array(SPEC.home_rad)
+    q_rad[[3, 12]] = SPEC.upper_rad[3] + beyond_rad, SPEC.lower_rad[12] - beyond_rad
     last: np.ndarray | None = None
     last_speed = np.zeros(16)
     supervisor.command("arm", t_ns)
@@ -367,7 +629,9 @@ def test_output_stays_within_every_limit_whatever_is_offered(events: list[Any], 
                 last, last_speed = None, np.zeros(16)
                 continue
             assert np.isfinite(output).all()
-            assert ((output >= SPEC.lower_rad) & (output <= SPEC.upper_rad)).all()
+            # Where the joint was beyond a limit, no farther beyond it than it was.
+            assert (output >= np.minimum(SPEC.lower_rad, q_rad)).all()
+            assert (output <= np.maximum(SPEC.upper_rad, q_rad)).all()
             if last is not None:
                 speed = (output - last) / (step_ns / 1e9)
                 assert (np.abs(speed) <= SPEC.max_velocity_rad_s + 1e-6).all()
