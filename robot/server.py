@@ -191,7 +191,7 @@ def run(config: RobotServerConfig, parent_pipe: bool = False) -> None:
     def on_signal(number: int, frame: FrameType | None) -> None:
         stop.set()
 
-    # Signals to a whole group of processes reach the parent too, which still has to disarm and ask for counters.
+    # Signals to a group of processes reach the parent too, which still has to disarm and ask for counters.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN if parent_pipe else on_signal)
     if parent_pipe:

@@ -8,6 +8,8 @@ import importlib
 import os
 import sys
 import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -26,18 +28,34 @@ _TILE_PX = 32  # renders a window of the picture in steps of this: the renderer'
 _TO_OPENGL = np.array([1.0, -1.0, -1.0])  # x right, y up, z to the camera
 
 
+@dataclass(frozen=True)
+class Prop:
+    """A thing beside the hand, in it or before it.
+
+    Attributes:
+        vertices_m: (V,3) camera frame, metres.
+        faces: (F,3) triangles, counter-clockwise from outside.
+        rgb: its colour, 0–1.
+    """
+
+    vertices_m: np.ndarray
+    faces: np.ndarray
+    rgb: tuple[float, float, float]
+
+
 class ArmRenderer:
     """Renders one look; a context manager, as it holds a physics client and a texture file.
 
     Args:
         look: what everything looks like.
         model: the hand.
+        room: (height,width,3) uint8 BGR picture behind the arm; None draws the look's own.
     """
 
-    def __init__(self, look: Look, model: HandModel) -> None:
+    def __init__(self, look: Look, model: HandModel, room: np.ndarray | None = None) -> None:
         self._look = look
         self._surface = ArmSurface(model)
-        self._room = background(look)
+        self._room = background(look) if room is None else room
         self._folder = tempfile.TemporaryDirectory(prefix="posehand-")
         self._texture_path = Path(self._folder.name) / "skin.png"
         ok, png = cv2.imencode(".png", skin_texture(look))
@@ -45,6 +63,7 @@ class ArmRenderer:
             raise RuntimeError("OpenCV could not encode the skin texture as PNG.")
         self._texture_path.write_bytes(png.tobytes())
         self._client: int | None = None
+        self._lists: dict[int, _MeshLists] = {}
         self._texture = -1
         self._rendered = 0
 
@@ -66,23 +85,29 @@ class ArmRenderer:
         self._folder.cleanup()
 
     def render(
-        self, index: int, rotations: np.ndarray, wrist_m: np.ndarray, forearm: np.ndarray
+        self,
+        index: int,
+        rotations: np.ndarray,
+        wrist_m: np.ndarray,
+        forearm: np.ndarray,
+        props: Sequence[Prop] = (),
     ) -> np.ndarray:
         """One picture.
 
         Args:
             index: of the frame; seeds the sensor noise, so that a frame does not depend on who rendered it.
             rotations: (16,3,3), wrist_m: (3,), forearm: (3,3), as in `routine.Motion`.
+            props: things in the picture besides the arm.
 
         Returns:
             (height,width,3) uint8 BGR.
         """
         skin, sleeve = self._surface.vertices(rotations, wrist_m, forearm)
         image = self._room.copy()
-        window = self._window(np.concatenate([skin, sleeve]))
+        window = self._window(np.concatenate([skin, sleeve, *(prop.vertices_m for prop in props)]))
         if window is not None:
             x, y, w, h = window
-            arm, mask = self._draw(skin, sleeve, window)
+            arm, mask = self._draw(skin, sleeve, props, window)
             alpha = np.minimum(cv2.blur(mask, (3, 3)), mask)[..., None]
             part = image[y : y + h, x : x + w]
             part[:] = (alpha * arm + (1.0 - alpha) * part).astype(np.uint8)
@@ -102,7 +127,11 @@ class ArmRenderer:
         return (x0, y0, x1 - x0, y1 - y0) if x1 > x0 and y1 > y0 else None
 
     def _draw(
-        self, skin: np.ndarray, sleeve: np.ndarray, window: tuple[int, int, int, int]
+        self,
+        skin: np.ndarray,
+        sleeve: np.ndarray,
+        props: Sequence[Prop],
+        window: tuple[int, int, int, int],
     ) -> tuple[np.ndarray, np.ndarray]:
         """The arm (h,w,3) BGR in a window of the picture and where it is, (h,w) float32 0–1."""
         pybullet = _pybullet()
@@ -110,9 +139,12 @@ class ArmRenderer:
         look = self._look
         x, y, w, h = window
         bodies = [
-            self._body(client, skin, self._surface.skin, (1.0, 1.0, 1.0)),
-            self._body(client, sleeve, self._surface.sleeve, tuple(c / 255.0 for c in look.sleeve)),
+            self._body(client, 0, skin, self._surface.skin, (1.0, 1.0, 1.0)),
+            self._body(client, 1, sleeve, self._surface.sleeve, tuple(c / 255.0 for c in look.sleeve)),
         ]
+        for slot, prop in enumerate(props, start=2):
+            mesh = Mesh(prop.faces, np.zeros((len(prop.vertices_m), 2)))
+            bodies.append(self._body(client, slot, prop.vertices_m, mesh, prop.rgb))
         pybullet.changeVisualShape(bodies[0], -1, textureUniqueId=self._texture, physicsClientId=client)
         _, _, rgba, _, segmentation = pybullet.getCameraImage(
             w, h,
@@ -141,15 +173,20 @@ class ArmRenderer:
             0.0, 0.0, -2.0 * FAR_M * NEAR_M / depth, 0.0,
         ]  # fmt: skip
 
-    def _body(self, client: int, vertices: np.ndarray, mesh: Mesh, rgb: tuple[float, ...]) -> int:
+    def _body(self, client: int, slot: int, vertices: np.ndarray, mesh: Mesh, rgb: tuple[float, ...]) -> int:
+        """Add one mesh to the client; meshes that change from picture to picture keep their slot."""
         pybullet = _pybullet()
         points = vertices * _TO_OPENGL
+        lists = self._lists.get(slot)
+        if lists is None or lists.faces is not mesh.faces:
+            lists = self._lists[slot] = _MeshLists(mesh)
+        lists.move(points, vertex_normals(points, mesh.faces))
         shape = pybullet.createVisualShape(
             pybullet.GEOM_MESH,
-            vertices=points.tolist(),
-            indices=mesh.faces.ravel().tolist(),
-            uvs=mesh.uv.tolist(),
-            normals=vertex_normals(points, mesh.faces).tolist(),
+            vertices=lists.vertices,
+            indices=lists.indices,
+            uvs=lists.uvs,
+            normals=lists.normals,
             rgbaColor=[*rgb, 1.0],
             physicsClientId=client,
         )
@@ -174,6 +211,27 @@ class ArmRenderer:
         height, width = image.shape[:2]
         noise = _noise_field(height, width)[y : y + height, x : x + width] * np.float32(self._look.noise)
         return np.clip(soft + noise, 0, 255).astype(np.uint8)
+
+
+class _MeshLists:
+    """A mesh as the lists that PyBullet takes.
+
+    PyBullet never lets go of a list it was given, 1 MB for a hand: the same lists are given again, with new
+    numbers in them.
+    """
+
+    def __init__(self, mesh: Mesh) -> None:
+        self.faces = mesh.faces
+        self.indices: list[int] = mesh.faces.ravel().tolist()
+        self.uvs: list[list[float]] = mesh.uv.tolist()
+        self.vertices = [[0.0, 0.0, 0.0] for _ in mesh.uv]
+        self.normals = [[0.0, 0.0, 0.0] for _ in mesh.uv]
+
+    def move(self, vertices: np.ndarray, normals: np.ndarray) -> None:
+        """Put new numbers (V,3) in."""
+        for kept, values in ((self.vertices, vertices.tolist()), (self.normals, normals.tolist())):
+            for row, value in zip(kept, values, strict=True):
+                row[:] = value
 
 
 @functools.cache
