@@ -1,0 +1,163 @@
+"""Render generated motion, run the real detector on it and keep the pairs: python -m app.corpus --minutes 60.
+
+Clips are numbered; a clip depends on the seed and its number alone, so a run that was stopped goes on where
+it was, a longer run extends a shorter one, and several machines can share the numbers between them.
+"""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import signal
+import sys
+import time
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+from tqdm import tqdm
+
+from app import assets
+from app.assets import cache_dir
+from app.corpus_bank import default_bank_path
+from app.corpus_clip import ClipMaker, clip_path
+from app.corpus_report import report
+from app.errors import AppError
+from app.opencv import cv2
+from models.errors import ModelError
+from models.motion.bank import PoseBank
+from models.motion.generator import FPS
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Make pairs of what the detector says and what is true."""
+
+    output: Path | None = None
+    """Folder of the corpus; by default corpus/seedN in the user's cache directory."""
+    minutes: float = 60.0
+    """Footage in all: 90 % train, 5 % val, 5 % test."""
+    seed: int = 0
+    """Another seed is another corpus."""
+    frames: int = 300
+    """Of each clip, at 30 frames/s."""
+    workers: int = 2
+    """Processes; each fills one core."""
+    share: tuple[int, int] = (0, 1)
+    """Which of how many machines this is: 0 2 and 1 2 make one half each."""
+    bank: Path | None = None
+    """Bank of real poses; by default the one app.corpus_bank made, none if there is none."""
+    report_only: bool = False
+    """Only say what the corpus holds and how well the detector does on it."""
+
+
+def make_corpus(settings: Settings) -> Path:
+    """Make the clips that are missing.
+
+    Returns:
+        The corpus's folder.
+
+    Raises:
+        AppError: a setting is out of range, a worker died, or the folder cannot be written.
+    """
+    if settings.minutes <= 0 or settings.frames < 16 or settings.workers < 1 or settings.seed < 0:
+        raise AppError(
+            "a corpus takes minutes above 0, at least 16 frames a clip, "
+            "at least one worker and a seed from 0 up"
+        )
+    part, parts = settings.share
+    if not 0 <= part < parts:
+        raise AppError(f"--share {part} {parts} names no machine: give I N with 0 ≤ I < N")
+    folder = settings.output or cache_dir() / "corpus" / f"seed{settings.seed}"
+    count = max(1, round(settings.minutes * 60.0 * FPS / settings.frames))
+    todo = [i for i in range(count) if i % parts == part and not clip_path(folder, i).is_file()]
+    asset = assets.resolve(assets.HAND_LANDMARKER)
+    bank = settings.bank or (default_bank_path() if default_bank_path().is_file() else None)
+    if bank is None:
+        logger.warning("there is no bank of real poses; make one first with python -m app.corpus_bank")
+    else:
+        PoseBank.load(bank)  # a bad file is better found now than in every worker
+    logger.info("%d of %d clips to make in %s", len(todo), count, folder)
+    if todo:
+        _make(todo, folder, settings, asset, bank)
+    return folder
+
+
+def _make(todo: list[int], folder: Path, settings: Settings, asset: Path, bank: Path | None) -> None:
+    context = multiprocessing.get_context("spawn")
+    workers = min(settings.workers, len(todo))
+    pool = ProcessPoolExecutor(workers, context, _start_worker, (asset, bank, settings.seed))
+    progress = tqdm(total=len(todo) * settings.frames, desc="corpus", unit="frame", disable=None)
+    waiting = iter(todo)
+    try:
+        running: set[Future[float]] = set()
+        started_s, made = time.monotonic(), 0
+        while True:
+            # Few at a time, so that Ctrl-C ends with the clips in the making.
+            while len(running) < 2 * workers and (index := next(waiting, None)) is not None:
+                running.add(pool.submit(_make_clip, index, settings.frames, clip_path(folder, index)))
+            if not running:
+                break
+            done, running = wait(running, return_when=FIRST_COMPLETED)
+            for future in done:
+                detected = future.result()
+                made += 1
+                progress.update(settings.frames)
+                progress.set_postfix(detected=f"{detected:.0%}")
+        rate = made * settings.frames / (time.monotonic() - started_s)
+        logger.info("%d clips, %.1f frames/s in %d processes", made, rate, workers)
+    except BrokenProcessPool as error:
+        raise AppError(
+            "a process that makes the corpus died; close programs that need memory, then start it again: "
+            "it goes on from here"
+        ) from error
+    finally:
+        progress.close()
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+_maker: ClipMaker | None = None
+
+
+def _start_worker(asset: Path, bank: Path | None, seed: int) -> None:
+    global _maker
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    cv2.setNumThreads(1)  # the workers share the cores already
+    _maker = ClipMaker(asset, None if bank is None else PoseBank.load(bank), seed)
+
+
+def _make_clip(index: int, frames: int, path: Path) -> float:
+    """Make and keep one clip; the share of its frames in which the hand was detected."""
+    if _maker is None:
+        raise RuntimeError("The worker was not started.")
+    clip = _maker.make(index, frames)
+    clip.save(path)
+    return float(clip.observed.mean())
+
+
+def main(arguments: list[str]) -> int:
+    """The command line."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    settings = tyro.cli(Settings, args=arguments, prog="app.corpus")
+    try:
+        if settings.report_only:
+            folder = settings.output or cache_dir() / "corpus" / f"seed{settings.seed}"
+        else:
+            folder = make_corpus(settings)
+        for line in report(folder):
+            logger.info("%s", line)
+    except (AppError, ModelError) as error:
+        logger.error("error: %s", error)
+        return 1
+    except KeyboardInterrupt:
+        logger.info("stopped; the same command goes on from here")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,1 @@
+"""Hand motion for training: a bank of real poses, an endless generator, the detector's habits as noise."""

@@ -1,0 +1,196 @@
+"""The rendered corpus: pictures with things in them, pairs on disk, split, resumed and reproducible."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from app.assets import CACHE_VARIABLE, HAND_LANDMARKER
+from app.corpus import Settings, make_corpus
+from app.corpus_bank import Settings as BankSettings
+from app.corpus_bank import default_bank_path, make_bank
+from app.corpus_clip import TEST_SHAPES, ClipMaker, PairClip, clip_path, split_of
+from app.corpus_noise import Settings as NoiseSettings
+from app.corpus_noise import fit_corpus
+from app.corpus_props import Props, box, cylinder, sphere
+from app.corpus_report import clip_paths, report
+from app.corpus_scene import Defects, random_look, random_room
+from app.errors import AppError
+from app.synthetic.renderer import ArmRenderer, Prop
+from app.synthetic.routine import FACING
+from models.camera import Camera
+from models.errors import ModelError
+from models.hand_model import HandModel
+from models.motion.bank import PoseBank
+
+FRAMES = 16
+CAMERA = Camera.assumed((160, 120))
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory, hand_landmarker_asset: Path) -> Path:
+    """Two clips of half a second, made by a worker process."""
+    folder = tmp_path_factory.mktemp("corpus")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(CACHE_VARIABLE, str(tmp_path_factory.mktemp("cache")))
+        patch.setenv(HAND_LANDMARKER.path_variable, str(hand_landmarker_asset))
+        make_corpus(Settings(output=folder, minutes=2 * FRAMES / 1800, frames=FRAMES, workers=1))
+    return folder
+
+
+def clear_defects(**changes: object) -> Defects:
+    fine = Defects(0.3, 0.0, 0.0, 1.0, 1.0, np.ones(3), 1.0, 0)
+    return replace(fine, **changes)  # type: ignore[arg-type]
+
+
+def test_clips_hold_what_training_reads(corpus: Path) -> None:
+    paths = clip_paths(corpus)
+    assert len(paths) == 2
+    for path in paths:
+        with np.load(path, allow_pickle=False) as file:
+            shapes = {name: file[name].shape for name in file.files}
+            assert {file[name].dtype for name in ("rotations", "keypoints_m", "observed_m", "wrist_m")} == {
+                np.dtype(np.float32)
+            }
+        assert shapes["rotations"] == (FRAMES, 16, 3, 3)
+        assert shapes["keypoints_m"] == shapes["observed_m"] == (FRAMES, 21, 3)
+        assert shapes["observed_px"] == (FRAMES, 21, 2)
+        assert shapes["wrist_m"] == (FRAMES, 3)
+        assert shapes["observed"] == shapes["score"] == (FRAMES,)
+        clip = PairClip.load(path)
+        assert clip.fps == 30.0
+        assert np.array_equal(np.isfinite(clip.observed_m).all(axis=(1, 2)), clip.observed)
+        model = HandModel.load(clip.shape).scaled(clip.scale)
+        assert np.abs(model.keypoints(clip.rotations.astype(float)) - clip.keypoints_m).max() < 1e-5
+
+
+def test_a_second_run_makes_only_what_is_missing(
+    corpus: Path, hand_landmarker_asset: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path))
+    monkeypatch.setenv(HAND_LANDMARKER.path_variable, str(hand_landmarker_asset))
+    kept, lost = clip_path(corpus, 0), clip_path(corpus, 1)
+    before, made_at = PairClip.load(lost), kept.stat().st_mtime_ns
+    lost.unlink()
+    make_corpus(Settings(output=corpus, minutes=2 * FRAMES / 1800, frames=FRAMES, workers=1))
+    again = PairClip.load(lost)
+    assert kept.stat().st_mtime_ns == made_at
+    assert np.array_equal(before.rotations, again.rotations)
+    assert np.array_equal(before.observed, again.observed)
+    assert np.allclose(before.observed_px, again.observed_px, atol=1e-3, equal_nan=True)
+
+
+def test_report_counts_the_footage(corpus: Path) -> None:
+    lines = report(corpus)
+    assert lines[-1].startswith("| train | 2 | 0.0 |")
+
+
+def test_pictures_of_a_clip_repeat(hand_landmarker_asset: Path) -> None:
+    maker = ClipMaker(hand_landmarker_asset, None, seed=4)
+    first = [image.copy() for image in maker.images(1, 2)]
+    assert np.array_equal(first, list(maker.images(1, 2)))
+    assert not np.array_equal(first, list(ClipMaker(hand_landmarker_asset, None, seed=5).images(1, 2)))
+
+
+def test_one_clip_in_ten_is_kept_from_training() -> None:
+    splits = [split_of(i) for i in range(200)]
+    assert splits.count("val") == splits.count("test") == 10
+    assert set(TEST_SHAPES) < {"adult_small_slim", "adult_large_thick", "child"}
+
+
+def test_wrong_settings_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(AppError, match="minutes"):
+        make_corpus(Settings(output=tmp_path, minutes=0.0))
+    with pytest.raises(AppError, match="--share"):
+        make_corpus(Settings(output=tmp_path, share=(2, 2)))
+
+
+def test_empty_corpus_says_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(AppError, match=r"app\.corpus"):
+        report(tmp_path)
+    with pytest.raises(AppError, match=r"app\.corpus"):
+        fit_corpus(NoiseSettings(corpus=tmp_path))
+
+
+def test_bank_without_recordings_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="recordings"):
+        make_bank(BankSettings(data=tmp_path, output=tmp_path / "bank.npz"))
+
+
+def test_bank_command_writes_what_it_read(shared_data: Path, tmp_path: Path) -> None:
+    small = tmp_path / "data"
+    small.mkdir()
+    (small / "dexmv_mano.npz").write_bytes((shared_data / "motion" / "dexmv_mano.npz").read_bytes())
+    bank = make_bank(BankSettings(data=small, output=tmp_path / "bank.npz"))
+    assert len(PoseBank.load(tmp_path / "bank.npz")) == len(bank) > 100
+    assert default_bank_path().name == "bank.npz"
+
+
+@pytest.mark.parametrize(
+    "mesh",
+    [sphere(0.03), cylinder(0.01, 0.1), box(np.array([0.01, 0.02, 0.03]))],
+    ids=["ball", "stick", "box"],
+)
+def test_things_are_closed_and_face_outward(mesh: tuple[np.ndarray, np.ndarray]) -> None:
+    vertices, faces = mesh
+    a, b, c = (vertices[faces[:, i]] for i in range(3))
+    assert np.linalg.norm(np.cross(b - a, c - a).sum(axis=0)) < 1e-5  # no hole
+    assert (a * np.cross(b, c)).sum() / 6.0 > 1e-6  # volume
+
+
+def test_a_thing_before_the_hand_hides_it() -> None:
+    model = HandModel.load()
+    rotations = model.rotations_of_angles(model.rest_angles_rad, FACING)
+    look = random_look(np.random.default_rng(0), "adult_medium", CAMERA)
+    wrist_m = np.array([0.0, 0.08, 0.4])
+    vertices, faces = box(np.array([0.03, 0.03, 0.005]))
+    near = Prop(vertices + np.array([0.0, 0.0, 0.3]), faces, (1.0, 0.0, 0.0))
+    far = Prop(vertices + np.array([0.0, 0.0, 0.9]), faces, (1.0, 0.0, 0.0))
+    with ArmRenderer(look, model, np.zeros((120, 160, 3), np.uint8)) as renderer:
+        plain = renderer.render(0, rotations, wrist_m, FACING)
+        hidden = renderer.render(0, rotations, wrist_m, FACING, [near])
+        behind = renderer.render(0, rotations, wrist_m, FACING, [far])
+    red = [int(((image[..., 2] > 90) & (image[..., 1] < 40)).sum()) for image in (plain, hidden, behind)]
+    assert red[1] > 200
+    assert red[2] < 0.6 * red[1]
+    assert red[0] == 0
+
+
+def test_held_things_move_with_the_palm() -> None:
+    model = HandModel.load()
+    for seed in range(100):
+        props = Props(np.random.default_rng(seed), model, CAMERA)
+        first = props.at(0.0, FACING, np.array([0.0, 0.0, 0.5]))
+        moved = props.at(0.0, FACING, np.array([0.1, 0.0, 0.5]))
+        shifts = {
+            round(float((b.vertices_m - a.vertices_m)[0, 0]), 3) for a, b in zip(first, moved, strict=True)
+        }
+        if shifts == {0.1}:
+            return
+    pytest.fail("no clip in a hundred held anything")
+
+
+def test_defects_do_what_they_say() -> None:
+    rng = np.random.default_rng(0)
+    image = np.zeros((120, 160, 3), np.uint8)
+    image[40:80, 60:100] = 200
+    still = np.zeros(2)
+    edge = clear_defects().apply(image, still, rng)
+    assert np.abs(edge.astype(int) - image).mean() < 2.0
+    smeared = clear_defects(exposure=0.5).apply(image, np.array([20.0, 0.0]), rng)
+    assert np.abs(np.diff(smeared[60, :, 0].astype(int))).max() < 60  # no sharp edge along the motion
+    assert np.abs(np.diff(smeared[:, 80, 0].astype(int))).max() > 120  # still sharp across it
+    assert clear_defects(noise=8.0).apply(image, still, rng)[:30, :50].std() > 2.0
+    assert clear_defects(gain=0.5).apply(image, still, rng).max() == pytest.approx(100, abs=2)
+    assert clear_defects(quality=30, downscale=2.0).apply(image, still, rng).shape == image.shape
+
+
+def test_rooms_fill_the_picture_and_differ() -> None:
+    look = random_look(np.random.default_rng(0), "elder", CAMERA)
+    rooms = [random_room(np.random.default_rng(seed), look) for seed in range(8)]
+    assert {room.shape for room in rooms} == {(120, 160, 3)}
+    assert {room.dtype for room in rooms} == {np.dtype(np.uint8)}
+    assert len({room.tobytes() for room in rooms}) == 8
