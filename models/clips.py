@@ -1,0 +1,139 @@
+"""Clips of hand motion for training: files in, random windows out. In torch.
+
+A clip is an .npz of float32 arrays: `rotations` (N,16,3,3), `keypoints_m` (N,21,3), `wrist_m` (N,3), and
+`fps`, which is 30. One that was rendered and detected also has `observed` (N,), `observed_m` (N,21,3),
+`observed_px` (N,21,2), `score` (N,), `focal_px` and `centre_px`. Right hands, camera axes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from models.canonical import rays_of_pixels
+from models.errors import ModelError
+from models.noise import Seen, Truth
+from models.window import SLOT_RATE_HZ
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One clip.
+
+    Attributes:
+        name: of its file.
+        truth: name → array, as in the file: rotations, keypoints_m, wrist_m.
+        seen: observed (N,) bool, keypoints_m (N,21,3), rays (N,21,2), score (N,), zeros where not observed;
+            None for motion nobody filmed.
+    """
+
+    name: str
+    truth: dict[str, np.ndarray]
+    seen: dict[str, np.ndarray] | None
+
+    def __len__(self) -> int:
+        return len(self.truth["wrist_m"])
+
+
+class Clips:
+    """All clips of one kind, end to end in memory."""
+
+    def __init__(self, clips: list[Clip]) -> None:
+        """
+        Args:
+            clips: filmed ones or motion only, not both.
+        """
+        self.names = [clip.name for clip in clips]
+        self.lengths = np.array([len(clip) for clip in clips])
+        self._first = np.concatenate([[0], np.cumsum(self.lengths)[:-1]])
+        self._truth = _join([clip.truth for clip in clips])
+        self._seen = _join([clip.seen for clip in clips if clip.seen is not None])
+        self.filmed = bool(self._seen)
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    @property
+    def minutes(self) -> float:
+        """How long they are together."""
+        return float(self.lengths.sum()) / SLOT_RATE_HZ / 60.0
+
+    def sample(self, count: int, T: int, future: int, rng: np.random.Generator) -> tuple[Truth, Seen | None]:
+        """Random windows of T slots and the future after them; every frame is as likely as any other.
+
+        Clips shorter than that are held still at their end.
+        """
+        room = np.maximum(self.lengths - (T + future), 0) + 1
+        clip = rng.choice(len(room), size=count, p=room / room.sum())
+        begin = (rng.random(count) * room[clip]).astype(np.int64)
+        return self._windows(clip, begin + T - 1, T, future)
+
+    def ending(self, clip: int, frames: np.ndarray, T: int, future: int) -> tuple[Truth, Seen | None]:
+        """The windows of one clip whose newest slots are `frames` (B,): what is seen live.
+
+        Slots before the clip's start are not observed; its last frame stands for the future past its end.
+        """
+        return self._windows(np.full(len(frames), clip), np.asarray(frames), T, future)
+
+    def _windows(
+        self, clip: np.ndarray, newest: np.ndarray, T: int, future: int
+    ) -> tuple[Truth, Seen | None]:
+        frame = newest[:, None] + np.arange(1 - T, 1 + future)
+        last = self.lengths[clip][:, None] - 1
+        row = self._first[clip][:, None] + np.clip(frame, 0, last)
+        truth = Truth(**{key: torch.from_numpy(values[row]) for key, values in self._truth.items()})
+        if not self.filmed:
+            return truth, None
+        seen = {key: torch.from_numpy(values[row[:, :T]]) for key, values in self._seen.items()}
+        inside = (frame >= 0) & (frame <= last)
+        seen["observed"] = seen["observed"] & torch.from_numpy(inside[:, :T])
+        return truth, Seen(**seen, offset=torch.zeros_like(seen["score"]))
+
+
+def load_clips(directories: tuple[Path, ...], filmed: bool) -> Clips | None:
+    """Every clip under the directories; None if none are given.
+
+    Args:
+        directories: searched through for .npz files.
+        filmed: take what a detector saw too; without, only the motion of a file is read.
+
+    Raises:
+        ModelError: a directory has no clips, or a file is no such clip.
+    """
+    clips = []
+    for directory in directories:
+        files = sorted(Path(directory).rglob("*.npz"))
+        if not files:
+            raise ModelError(f"no clips (.npz) under {directory}; make some or give their directory")
+        for file in tqdm(files, desc=f"reading {directory}", unit="clip", disable=len(files) < 200):
+            clips.append(read_clip(file, filmed))
+    return Clips(clips) if clips else None
+
+
+def read_clip(file: Path, filmed: bool) -> Clip:
+    """One file; see `load_clips`."""
+    try:
+        with np.load(file, allow_pickle=False) as data:
+            if int(data["fps"]) != SLOT_RATE_HZ:
+                raise ModelError(f"{file} has {data['fps']} frames a second; resample it to {SLOT_RATE_HZ}")
+            truth = {key: data[key].astype(np.float32) for key in ("rotations", "keypoints_m", "wrist_m")}
+            seen = None
+            if filmed:
+                rays = rays_of_pixels(data["observed_px"], data["focal_px"], data["centre_px"])
+                seen = {
+                    "observed": data["observed"].astype(bool),
+                    "keypoints_m": np.nan_to_num(data["observed_m"]).astype(np.float32),
+                    "rays": np.nan_to_num(rays).astype(np.float32),
+                    "score": data["score"].astype(np.float32),
+                }
+    except KeyError as error:
+        raise ModelError(f"{file} is no clip for this use: it has no {error}") from error
+    return Clip(file.stem, truth, seen)
+
+
+def _join(parts: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]} if parts else {}

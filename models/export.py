@@ -1,0 +1,90 @@
+"""A trained network as an ONNX file that computes only what is asked for live: now and the future."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from pathlib import Path
+
+import onnx
+import onnx.numpy_helper
+import torch
+from torch import Tensor, nn
+
+from models.gru import BiGru
+from models.posebert import PoseBert
+from models.posebert_input import Layout
+from models.window import WINDOW_SLOTS
+
+OPSET = 17
+METADATA_KEY = "posehand"
+
+
+class Online(nn.Module):
+    """A network that estimates the last few slots of one window."""
+
+    def __init__(self, network: PoseBert | BiGru, asked: int) -> None:
+        super().__init__()
+        self.network = network
+        self.asked = asked
+
+    def forward(self, features: Tensor, observed: Tensor, start: Tensor) -> Tensor:
+        """Poses (1,asked,99)."""
+        return self.network(features, observed, start, asked=self.asked)
+
+
+def export_onnx(
+    network: PoseBert | BiGru, file: Path, layout: Layout, future: int, newest: int = 1, half: bool = False
+) -> None:
+    """Writes the network as ONNX.
+
+    Inputs features (1,64,in_dim), observed (1,64) bool, start (1,64+future,99); output pose
+    (1,newest+future,99), oldest first.
+
+    Args:
+        network: on the CPU.
+        file: to write.
+        layout: of the features it was trained with.
+        future: slots after the window.
+        newest: slots of the window to estimate, counted from its end.
+        half: store weights in 16 bits (they are widened again when the file is loaded).
+    """
+    asked = newest + future
+    module = Online(network, asked).eval()
+    example = (
+        torch.zeros(1, WINDOW_SLOTS, network.config.in_dim),
+        torch.ones(1, WINDOW_SLOTS, dtype=torch.bool),
+        torch.zeros(1, WINDOW_SLOTS + future, network.config.out_dim),
+    )
+    with warnings.catch_warnings():
+        # The exporter torch now prefers needs packages that nothing else here does.
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            module,
+            example,
+            str(file),
+            input_names=["features", "observed", "start"],
+            output_names=["pose"],
+            opset_version=OPSET,
+            dynamo=False,
+        )
+    model = onnx.load(str(file))
+    if half:
+        _halve(model)
+    about = {"layout": layout, "future": future, "newest": newest, "causal": network.config.causal}
+    onnx.helper.set_model_props(model, {METADATA_KEY: json.dumps(about)})
+    onnx.save(model, str(file))
+
+
+def _halve(model: onnx.ModelProto) -> None:
+    """Weights to float16 with a cast behind each; small ones stay."""
+    casts = []
+    for weight in model.graph.initializer:
+        values = onnx.numpy_helper.to_array(weight)
+        if values.dtype != "float32" or values.size < 1024:
+            continue
+        name = weight.name
+        weight.CopyFrom(onnx.numpy_helper.from_array(values.astype("float16"), name + "_half"))
+        casts.append(onnx.helper.make_node("Cast", [name + "_half"], [name], to=onnx.TensorProto.FLOAT))
+    for i, cast in enumerate(casts):
+        model.graph.node.insert(i, cast)

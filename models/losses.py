@@ -1,0 +1,97 @@
+"""What training minimises: errors of rotations, location, keypoints and their motion."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from models.canonical import decode_6d, location_of_wrist
+from models.hand_torch import HandKinematics
+from models.noise import Truth
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    """Weights of the terms; zero leaves one out. `paper()` is the paper's loss.
+
+    Attributes:
+        rotation: squared difference of rotation matrices, summed; mean over the 16 (eq. 8–10).
+        location: squared difference of x/z, y/z and nearness, summed.
+        keypoint: distance of keypoints in camera axes, mean over the 21, decimetres.
+        shape: distance of keypoints in each hand's own wrist frame: what is left of errors once the
+            orientation is right, decimetres.
+        velocity: distance of the keypoints' first differences, decimetres a slot.
+        acceleration: of their second differences.
+        change: distance of the estimate from what its refinement started at; a little of it keeps the network
+            from touching what it need not touch.
+        newest: weight of the newest slot and of the future, against 1 for the past.
+    """
+
+    rotation: float = 1.0
+    location: float = 1.0
+    keypoint: float = 1.0
+    shape: float = 2.0
+    velocity: float = 1.0
+    acceleration: float = 1.0
+    change: float = 0.0
+    newest: float = 2.0
+
+    @staticmethod
+    def paper() -> LossConfig:
+        """Rotations and location only, every slot alike."""
+        return LossConfig(keypoint=0.0, shape=0.0, velocity=0.0, acceleration=0.0, newest=1.0)
+
+
+DECIMETRES = 10.0  # per metre
+
+
+def pose_losses(
+    pose: Tensor, start: Tensor, truth: Truth, valid: Tensor, T: int, hand: HandKinematics, config: LossConfig
+) -> dict[str, Tensor]:
+    """The unweighted terms, each a scalar, and their weighted sum under "total".
+
+    Args:
+        pose: (B,S,99) estimates.
+        start: (B,S,99) what they started from.
+        truth: of the same S slots.
+        valid: (B,) bool, windows that count (those with a detection).
+        T: slots of the window; the rest is future.
+        hand: the mean hand; keypoints are compared on it, as sizes of hands cannot be seen.
+        config: the weights.
+    """
+    S = pose.shape[1]
+    weight = valid.float()[:, None].repeat(1, S)
+    weight[:, T - 1 :] *= config.newest
+
+    def mean(error: Tensor) -> Tensor:
+        """Weighted mean of (B,n), the last n slots."""
+        w = weight[:, -error.shape[1] :]
+        return (w * error).sum() / w.sum().clamp_min(1e-6)
+
+    R = decode_6d(pose[..., :96].unflatten(-1, (16, 6)))
+    location_error = (pose[..., 96:] - location_of_wrist(truth.wrist_m)).square().sum(-1)
+    terms = {
+        "rotation": mean((R - truth.rotations).square().sum((-1, -2)).mean(-1)),
+        "location": mean(location_error),
+    }
+    if config.change:
+        terms["change"] = mean((pose - start).abs().mean(-1))
+    if config.keypoint or config.shape or config.velocity or config.acceleration:
+        estimate = hand(R) * DECIMETRES
+        target = hand(truth.rotations) * DECIMETRES
+        error = estimate - target
+        terms["keypoint"] = mean(_length(error).mean(-1))
+        # Row vectors: x R is Rᵀ x, the keypoint in the wrist's own frame.
+        own = estimate @ R[:, :, 0] - target @ truth.rotations[:, :, 0]
+        terms["shape"] = mean(_length(own).mean(-1))
+        terms["velocity"] = mean(_length(error.diff(dim=1)).mean(-1))
+        terms["acceleration"] = mean(_length(error.diff(n=2, dim=1)).mean(-1))
+    weights = {name: getattr(config, name) for name in terms}
+    terms["total"] = sum((weights[name] * term for name, term in terms.items()), start=pose.new_zeros(()))
+    return terms
+
+
+def _length(v: Tensor) -> Tensor:
+    """Lengths (…,) of vectors (…,3), with a gradient at zero."""
+    return (v.square().sum(-1) + 1e-8).sqrt()

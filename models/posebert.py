@@ -1,0 +1,271 @@
+"""PoseBERT: a transformer that turns a window of noisy, gappy poses into clean ones, now and ahead.
+
+Baradel et al., "PoseBERT: A Generic Transformer Module for Temporal 3D Human Modeling", PAMI 2022. The
+default configuration is the paper's. `PoseBertConfig.ours()` starts from what was observed, not from the mean
+pose: each slot begins as an attention-weighted mixture of the observed poses, and the regressor's last layer
+starts at zero, so a pose the network has never met passes through until it has learnt a reason to change it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+POSE_DIM = 16 * 6 + 3  # 16 rotations in 6D, then the wrist's location, see models.canonical
+POSE_GROUPS = (6, 18, 18, 18, 18, 18, 3)  # wrist; index, middle, pinky, ring, thumb; location
+MASKED = (
+    -1e9
+)  # added to the score of a slot that may not be looked at; finite, so no slot at all gives no NaN
+
+
+@dataclass(frozen=True)
+class PoseBertConfig:
+    """Sizes and options of the network.
+
+    Attributes:
+        in_dim: features of a slot.
+        out_dim: numbers of a pose.
+        width: of a token.
+        depth: number of blocks.
+        heads: attention heads.
+        head_dim: width of a head.
+        feed_forward: hidden width of the feed-forward layers and of the regressor.
+        dropout: share of activations dropped in training.
+        positions: rows of the learned positions, the longest window with its future.
+        position_std: of the positions and the mask token at the start.
+        start: "mean" refines from the mean pose, "observed" from the pose given for each slot.
+        mix: start from a learned mixture of the observed slots; needs start="observed".
+        relative_bias: learn how much each head looks at slots so and so far away.
+        causal: a slot looks at no later one, so every slot of a training window is an online estimate.
+    """
+
+    in_dim: int = 111
+    out_dim: int = POSE_DIM
+    width: int = 512
+    depth: int = 4
+    heads: int = 8
+    head_dim: int = 64
+    feed_forward: int = 512
+    dropout: float = 0.1
+    positions: int = 1024
+    position_std: float = 1.0
+    start: str = "mean"
+    mix: bool = False
+    relative_bias: bool = False
+    causal: bool = False
+
+    def __post_init__(self) -> None:
+        if self.start not in ("mean", "observed"):
+            raise ValueError(f"start is {self.start!r}; give 'mean' or 'observed'")
+        if self.mix and (self.start != "observed" or self.out_dim != POSE_DIM):
+            raise ValueError(f"mix needs start='observed' and out_dim={POSE_DIM}, got {self}")
+
+    @staticmethod
+    def ours(in_dim: int, width: int = 256, causal: bool = False) -> PoseBertConfig:
+        """The configuration that starts from the observation."""
+        return PoseBertConfig(
+            in_dim=in_dim,
+            width=width,
+            heads=width // 64,
+            feed_forward=width,
+            dropout=0.0,
+            positions=128,
+            position_std=0.02,
+            start="observed",
+            mix=True,
+            relative_bias=True,
+            causal=causal,
+        )
+
+
+class PoseBert(nn.Module):
+    """The network; call it with a window, see `forward`."""
+
+    mean_pose: Tensor
+
+    def __init__(self, config: PoseBertConfig) -> None:
+        super().__init__()
+        self.config = config
+        D = config.width
+        self.embed = nn.Linear(config.in_dim, D)
+        self.mask_token = nn.Parameter(config.position_std * torch.randn(1, 1, D))
+        self.position = nn.Parameter(config.position_std * torch.randn(1, config.positions, D))
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.depth))
+        self.regressor = Regressor(config)
+        self.mixture = Mixture(config) if config.mix else None
+        self.register_buffer("mean_pose", torch.zeros(config.out_dim))
+
+    def forward(self, features: Tensor, observed: Tensor, start: Tensor, asked: int | None = None) -> Tensor:
+        """Poses of the window's slots and of the future slots after them.
+
+        Args:
+            features: (B,T,in_dim); whatever stands in unobserved slots is ignored.
+            observed: (B,T) bool.
+            start: (B,T+F,out_dim) where refinement starts: at observed slots their own pose, elsewhere the
+                nearest observed one's. With start="mean" only its length is used.
+            asked: estimate only the last so many slots, None for all; what the others' last block and
+                regressors would cost is saved.
+
+        Returns:
+            (B,asked,out_dim).
+        """
+        T, slots = features.shape[1], start.shape[1]
+        asked = slots if asked is None else asked
+        token = self.embed(features)
+        mask = self.mask_token.to(token.dtype)  # under autocast the tokens, too, stay in 16 bits
+        token = torch.where(observed[..., None], token, mask)
+        future = mask.expand(len(token), slots - T, -1)
+        x = torch.cat([token, future], 1) + self.position[:, :slots].to(token.dtype)
+        visible = self._visible(observed, slots).to(x.dtype)
+        y = start[:, -asked:]
+        if self.config.start == "mean":
+            y = self.mean_pose.expand_as(y)
+        delta = torch.zeros_like(y)
+        window = x
+        for i, block in enumerate(self.blocks):
+            window = x[:, :T]
+            x = block(x, T, asked if i + 1 == len(self.blocks) else slots, visible)
+            delta = delta + self.regressor(x[:, -asked:], y + delta)
+        if self.mixture is not None:
+            y = self.mixture(x, window, start[:, :T], visible)
+        return y + delta
+
+    def _visible(self, observed: Tensor, slots: int) -> Tensor:
+        """(B,1,slots,T) to add to attention scores: 0 where a slot may look, MASKED where not."""
+        T = observed.shape[1]
+        see = observed[:, None, None, :].expand(-1, 1, slots, T)
+        if self.config.causal:
+            behind = distance(slots, T, observed.device) >= 0
+            past = see & behind
+            # Slots before the first detection have no past; they may look ahead rather than at nothing.
+            see = past | (see & ~past.any(-1, keepdim=True))
+        return torch.where(see, 0.0, MASKED)
+
+
+class Block(nn.Module):
+    """Pre-norm attention and feed-forward."""
+
+    def __init__(self, config: PoseBertConfig) -> None:
+        super().__init__()
+        D, inner = config.width, config.heads * config.head_dim
+        self.config = config
+        self.norm1 = nn.LayerNorm(D)
+        self.qkv = nn.Linear(D, 3 * inner, bias=False)
+        self.out = nn.Linear(inner, D)
+        self.norm2 = nn.LayerNorm(D)
+        self.feed_forward = nn.Sequential(
+            nn.Linear(D, config.feed_forward),
+            nn.GELU(),
+            nn.Dropout(config.dropout),
+            nn.Linear(config.feed_forward, D),
+            nn.Dropout(config.dropout),
+        )
+        self.dropout = nn.Dropout(config.dropout)
+        # Row h: how much head h likes to look so many slots ahead … behind.
+        table = torch.zeros(config.heads, 2 * config.positions - 1)
+        self.bias = nn.Parameter(table) if config.relative_bias else None
+
+    def forward(self, x: Tensor, T: int, wanted: int, visible: Tensor) -> Tensor:
+        """The last `wanted` of tokens x (B,slots,D), having looked at the first T of them."""
+        B, slots, _ = x.shape
+        H, inner = self.config.heads, self.config.heads * self.config.head_dim
+        normed = self.norm1(x)
+        q = (
+            functional.linear(normed[:, -wanted:], self.qkv.weight[:inner])
+            .view(B, wanted, H, -1)
+            .transpose(1, 2)
+        )
+        kv = functional.linear(normed[:, :T], self.qkv.weight[inner:]).view(B, T, 2, H, -1)
+        k, v = kv.permute(2, 0, 3, 1, 4)
+        mask = visible[:, :, -wanted:]
+        if self.bias is not None:
+            away = distance(slots, T, x.device)[-wanted:] + self.config.positions - 1
+            mask = mask + self.bias.to(x.dtype)[:, away]
+        # Written out: torch's fused attention on the CPU is four times slower with a mask in bf16.
+        scores = (q * self.config.head_dim**-0.5) @ k.transpose(-1, -2) + mask
+        looked = (scores.softmax(-1) @ v).transpose(1, 2).reshape(B, wanted, inner)
+        x = x[:, -wanted:] + self.dropout(self.out(looked))
+        return x + self.feed_forward(self.norm2(x))
+
+
+class Regressor(nn.Module):
+    """Refines a pose given its token; shared by all blocks."""
+
+    def __init__(self, config: PoseBertConfig) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(config.width)
+        self.hidden = nn.Linear(config.width + config.out_dim, config.feed_forward)
+        self.dropout = nn.Dropout(config.dropout)
+        self.out = nn.Linear(config.feed_forward, config.out_dim)
+        if config.start == "mean":
+            nn.init.xavier_uniform_(self.out.weight, gain=0.01)
+        else:
+            nn.init.zeros_(self.out.weight)
+            nn.init.zeros_(self.out.bias)
+
+    def forward(self, token: Tensor, pose: Tensor) -> Tensor:
+        """What to add to the pose (B,n,out_dim)."""
+        hidden = self.hidden(torch.cat([self.norm(token), pose.to(token.dtype)], -1))
+        return self.out(self.dropout(functional.gelu(hidden))).to(pose.dtype)
+
+
+class Mixture(nn.Module):
+    """Each slot's pose as a weighted sum of the observed poses, one set of weights per part of the hand.
+
+    weights = near + gain · (ahead − behind), all three attention maps: `near`, one per part, averages noise
+    away; the other two, shared by all parts, differ to extrapolate. The weights sum to one, so any pose that
+    is shown can come out, met in training or not. At first `near` is the nearest observation, the gain zero.
+    """
+
+    SIZE = 16  # of queries and keys
+    NEAREST = 3.0  # score lost per slot of distance at the start; e⁻³ leaves neighbours next to nothing
+    SPEED = 20.0  # Adam moves every parameter alike; this one has a long way to go to smooth over many slots
+    WIDER = 0.5  # the same for the maps that extrapolate
+
+    def __init__(self, config: PoseBertConfig) -> None:
+        super().__init__()
+        maps = len(POSE_GROUPS) + 2
+        self.norm = nn.LayerNorm(config.width)
+        self.query = nn.Linear(config.width, maps * self.SIZE)
+        self.key = nn.Linear(config.width, maps * self.SIZE)
+        self.gain = nn.Linear(config.width, len(POSE_GROUPS))
+        falloff = torch.tensor([self.NEAREST] * len(POSE_GROUPS) + [self.WIDER] * 2)
+        self.falloff = nn.Parameter(falloff[:, None, None] / self.SPEED)
+        for layer in (self.query, self.gain):
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
+
+    def forward(self, asking: Tensor, window: Tensor, poses: Tensor, visible: Tensor) -> Tensor:
+        """Mixtures (B,n,out_dim) of the window's poses, for the last n slots.
+
+        Args:
+            asking: (B,n,D) tokens of those slots.
+            window: (B,T,D) tokens of the window.
+            poses: (B,T,out_dim) of the window.
+            visible: (B,1,slots,T) as `PoseBert` makes it.
+        """
+        B, n, _ = asking.shape
+        T, slots = window.shape[1], visible.shape[2]
+        asking = self.norm(asking)
+        q = self.query(asking).view(B, n, -1, self.SIZE).transpose(1, 2)
+        k = self.key(self.norm(window)).view(B, T, -1, self.SIZE).permute(0, 2, 3, 1)
+        away = distance(slots, T, asking.device)[-n:].abs()
+        lost = (self.SPEED * self.falloff * away).to(visible.dtype)
+        scores = (q * self.SIZE**-0.5) @ k - lost + visible[:, :, -n:]
+        gain = self.gain(asking).float().transpose(1, 2)[..., None]
+        groups = len(POSE_GROUPS)
+        # Poses are copied here: in 16 bits they would come out rounded.
+        with torch.autocast(asking.device.type, enabled=False):
+            weights = scores.softmax(-1, dtype=torch.float32)
+            trend = (weights[:, groups] - weights[:, groups + 1]).unsqueeze(1)
+            weights = weights[:, :groups] + gain * trend
+            parts = poses.float().split(POSE_GROUPS, -1)
+            return torch.cat([weights[:, g] @ part for g, part in enumerate(parts)], -1)
+
+
+def distance(slots: int, T: int, device: torch.device) -> Tensor:
+    """(slots,T) how many slots the window's slot j lies before slot i; negative where it lies after."""
+    return torch.arange(slots, device=device)[:, None] - torch.arange(T, device=device)

@@ -1,0 +1,455 @@
+"""Train PoseBERT, from clips of motion to an ONNX file: one process, or several through torchrun.
+
+    python -m models.train --motion DIR --pairs DIR --validate DIR --out DIR
+    torchrun --nproc-per-node 2 -m models.train …
+
+`--out` holds everything: checkpoint.pt (a later run with the same --out goes on from it), curves.csv,
+curves.png, config.json, posebert.onnx.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import logging
+import math
+import os
+import sys
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+# Read once, when torch is loaded. Threads that spin while they wait make a step ten times slower as soon as
+# anything else, such as rendering, wants the cores.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from torch import Tensor
+from torch.nn.parallel import DistributedDataParallel
+from tqdm import tqdm
+
+from models.canonical import decode_6d, encode_6d
+from models.clips import Clips, load_clips
+from models.curves import Curves
+from models.errors import ModelError
+from models.fitted_noise import FittedObservations
+from models.gru import BiGru
+from models.hand_model import HandModel
+from models.hand_torch import HandKinematics
+from models.inverse_kinematics_torch import HandFit
+from models.losses import LossConfig, pose_losses
+from models.metrics import accel_error, mpjpe, pa_mpjpe
+from models.motion.detector_noise import FittedNoise
+from models.noise import DetectorNoise, GapConfig, GaussianNoise, ObservationNoise, Seen, Truth, roll
+from models.posebert import PoseBert, PoseBertConfig
+from models.posebert_input import IN_DIM, Layout, describe, mean_bone_lengths, set_offset, start_pose
+from models.window import WINDOW_SLOTS
+
+logger = logging.getLogger(__name__)
+
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of malloc.h
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Everything a run depends on; saved with its checkpoints."""
+
+    out: Path
+    """Directory of the run."""
+    motion: tuple[Path, ...] = ()
+    """Directories of clips to add made-up detections to."""
+    pairs: tuple[Path, ...] = ()
+    """Directories of rendered clips with what the detector said."""
+    validate: tuple[Path, ...] = ()
+    """Directories of rendered clips never trained on."""
+    network: Literal["ours", "paper", "gru"] = "ours"
+    """ours: starts from the observation. paper: the paper's network, input and loss (512 wide there). gru: as
+    large as the paper's network of the same width and with its input and loss."""
+    width: int = 256
+    """Width of a token."""
+    causal: bool = False
+    """Slots look at no later one, so each slot of a window trains the online estimate."""
+    future: int = 15
+    """Slots past the newest frame."""
+    batch: int = 128
+    """Windows a step, of all processes together."""
+    pairs_share: float = 0.5
+    """Share of a batch from --pairs, if there is --motion too."""
+    steps: int = 20_000
+    """Length of the run; the learning rate falls to a hundredth along a cosine until then."""
+    learning_rate: float = 1e-3
+    """Its highest value, for Adam."""
+    warmup: int = 500
+    """Steps in which it rises to that."""
+    weight_decay: float = 1e-2
+    """Of AdamW, on matrices only."""
+    averaging: float = 0.999
+    """How much the averaged weights, which are validated and exported, keep at each step."""
+    noise: Literal["detector", "fitted", "gaussian"] = "detector"
+    """What is made up for --motion. detector: MediaPipe's errors by rough numbers. fitted: those of
+    --noise-file. gaussian: the paper's."""
+    noise_file: Path | None = None
+    """What python -m app.corpus_noise wrote."""
+    roll_rate: float = 0.5
+    """Share of batches seen by cameras turned about their optical axis."""
+    gaps: GapConfig = field(default_factory=GapConfig)
+    """What is masked."""
+    loss: LossConfig = field(default_factory=LossConfig)
+    """Weights of the terms."""
+    log_every: int = 50
+    """Steps between rows of curves.csv and checkpoints."""
+    validate_every: int = 1000
+    """Steps between validations."""
+    bf16: bool = True
+    """Compute in bfloat16 where that is safe."""
+    threads: int = 0
+    """CPU threads a process; 0 leaves the choice to torch."""
+    seed: int = 0
+    """Of everything random."""
+
+
+def train(config: TrainConfig) -> Path:
+    """Trains as configured, or goes on where `config.out` left off, and exports.
+
+    Returns:
+        The ONNX file.
+
+    Raises:
+        ModelError: there is nothing to train on, or `config.out` holds a run of another network.
+    """
+    world = World.join(config.threads)
+    try:
+        return _train(config, world)
+    finally:
+        world.leave()
+
+
+@dataclass(frozen=True)
+class World:
+    """The processes that train together.
+
+    Attributes:
+        rank: of this one; 0 writes the files.
+        size: how many there are.
+        device: this one's.
+    """
+
+    rank: int
+    size: int
+    device: torch.device
+
+    @staticmethod
+    def join(threads: int) -> World:
+        """Takes the place torchrun gave this process, or none."""
+        if threads:
+            torch.set_num_threads(threads)
+        keep_freed_memory()
+        rank, size = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
+        gpu = torch.cuda.is_available()
+        device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0))) if gpu else torch.device("cpu")
+        if gpu:
+            torch.cuda.set_device(device)
+        if size > 1:
+            dist.init_process_group("nccl" if gpu else "gloo")
+        return World(rank, size, device)
+
+    def leave(self) -> None:
+        """Ends the group."""
+        if self.size > 1:
+            dist.destroy_process_group()
+
+
+def keep_freed_memory() -> None:
+    """Lets glibc keep what is freed: giving it back and faulting it in anew costs a fifth of a step."""
+    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
+        libc.mallopt(_M_MMAP_THRESHOLD, 2**30)
+        libc.mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
+
+
+class Teacher:
+    """Makes batches: windows, their noise, and what the network is given of them."""
+
+    def __init__(self, config: TrainConfig, world: World, step: int) -> None:
+        self.config = config
+        self.device = world.device
+        self.layout = layout_of(config)
+        self.motion = load_clips(config.motion, filmed=False)
+        self.pairs = load_clips(config.pairs, filmed=True)
+        if self.motion is None and self.pairs is None:
+            raise ModelError("nothing to train on; give --motion, --pairs or both")
+        hand = HandModel.load()
+        self.hand = HandKinematics(hand).to(self.device)
+        self.fit = HandFit(hand).to(self.device)
+        self.lengths_m = torch.as_tensor(mean_bone_lengths(hand), dtype=torch.float32, device=self.device)
+        # Resuming draws on from other windows than the run began with.
+        seed = (config.seed, world.rank, step)
+        self.numpy_rng = np.random.default_rng(seed)
+        self.rng = torch.Generator(self.device).manual_seed(int(np.random.default_rng(seed).integers(2**62)))
+        self.noise = observation_noise(config)
+
+    def batch(self, count: int) -> tuple[Truth, Seen]:
+        """`count` windows with noise."""
+        share = 0.0 if self.pairs is None else 1.0 if self.motion is None else self.config.pairs_share
+        filmed = round(share * count)
+        parts = []
+        for clips, n in ((self.pairs, filmed), (self.motion, count - filmed)):
+            if clips is None or n == 0:
+                continue
+            truth, seen = clips.sample(n, WINDOW_SLOTS, self.config.future, self.numpy_rng)
+            truth = _moved(truth, self.device)
+            seen = self.noise(truth, WINDOW_SLOTS, self.rng) if seen is None else _moved(seen, self.device)
+            parts.append((truth, seen))
+        truth = _stacked([truth for truth, _ in parts])
+        seen = _stacked([seen for _, seen in parts])
+        if self.numpy_rng.random() < self.config.roll_rate:
+            truth, seen = roll(truth, seen, self.rng)
+        return truth, self.config.gaps(seen, self.rng)
+
+    def encode(self, seen: Seen) -> tuple[Tensor, Tensor, Tensor]:
+        """Features (B,T,in_dim), observed (B,T) and start (B,T+F,99) of windows."""
+        features, location = describe(seen.keypoints_m, seen.rays, seen.score, self.lengths_m, self.layout)
+        features = set_offset(features, seen.offset, self.layout)
+        poses = start_pose(self.fit(seen.keypoints_m), location)
+        row = torch.arange(len(poses), device=poses.device)[:, None]
+        nearest = nearest_observed(seen.observed, WINDOW_SLOTS + self.config.future, self.config.causal)
+        return features, seen.observed, poses[row, nearest]
+
+    def mean_pose(self) -> Tensor:
+        """(99,) what the poses to train on are on average, for networks that start there."""
+        truth, _ = (self.motion or self.pairs).sample(512, WINDOW_SLOTS, 0, np.random.default_rng(0))  # type: ignore[union-attr]
+        R = truth.rotations.flatten(0, 1).mean(0)
+        return torch.cat([encode_6d(R).flatten(), torch.tensor([0.0, 0.0, 0.7])])  # 0.7: half a metre away
+
+
+def nearest_observed(observed: Tensor, slots: int, causal: bool) -> Tensor:
+    """(B,slots) index of the observed slot nearest to each slot, as `models.posebert_input` has it."""
+    T = observed.shape[1]
+    slot = torch.arange(T, device=observed.device)
+    away = torch.arange(slots, device=observed.device)[:, None] - slot
+    cost = torch.where(away < 0, -away + (slots if causal else 0), away)
+    return torch.where(observed[:, None], cost, 4 * slots).argmin(-1)
+
+
+def observation_noise(config: TrainConfig) -> ObservationNoise:
+    """The noise asked for."""
+    if config.noise == "gaussian":
+        return GaussianNoise()
+    if config.noise == "detector":
+        return DetectorNoise()
+    if config.noise_file is None:
+        raise ModelError("--noise fitted needs --noise-file; write one with python -m app.corpus_noise")
+    return FittedObservations(FittedNoise.load(config.noise_file))
+
+
+def layout_of(config: TrainConfig) -> Layout:
+    """The input layout of the network asked for."""
+    return "full" if config.network == "ours" else "paper"
+
+
+def build(config: TrainConfig) -> PoseBert | BiGru:
+    """The network asked for."""
+    in_dim = IN_DIM[layout_of(config)]
+    if config.network == "ours":
+        return PoseBert(PoseBertConfig.ours(in_dim, config.width, config.causal))
+    sizes = PoseBertConfig(
+        in_dim=in_dim, width=config.width, heads=config.width // 64, feed_forward=config.width
+    )
+    return PoseBert(sizes) if config.network == "paper" else BiGru(sizes)
+
+
+def _train(config: TrainConfig, world: World) -> Path:
+    out, main = Path(config.out), world.rank == 0
+    out.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(config.seed)
+    network = build(config).to(world.device)
+    average = build(config).to(world.device).eval()
+    optimizer = _optimizer(network, config)
+    step, seconds = _resume(out / "checkpoint.pt", config, network, average, optimizer)
+    teacher = Teacher(config, world, step)
+    if step == 0:
+        network.mean_pose.copy_(teacher.mean_pose())
+        average.load_state_dict(network.state_dict())
+    validation = load_clips(config.validate, filmed=True) if main else None
+    model = DistributedDataParallel(network, broadcast_buffers=False) if world.size > 1 else network
+    curves = Curves(out, step) if main else None
+    if main:
+        (out / "config.json").write_text(json.dumps(asdict(config), indent=1, default=str))
+    sums: dict[str, float] = {}
+    began = time.perf_counter()
+    progress = tqdm(total=config.steps, initial=step, disable=not main, unit="step", dynamic_ncols=True)
+    while step < config.steps:
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(config, step)
+        truth, seen = teacher.batch(max(1, config.batch // world.size))
+        features, observed, start = teacher.encode(seen)
+        with torch.autocast(world.device.type, torch.bfloat16, enabled=config.bf16):
+            pose = model(features, observed, start)
+        loss = config.loss if config.network == "ours" else LossConfig.paper()
+        terms = pose_losses(pose.float(), start, truth, observed.any(1), WINDOW_SLOTS, teacher.hand, loss)
+        optimizer.zero_grad(set_to_none=True)
+        terms["total"].backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimizer.step()
+        _update_average(average, network, min(config.averaging, (1.0 + step) / (10.0 + step)))
+        step += 1
+        progress.update()
+        for name, term in terms.items():
+            sums[name] = sums.get(name, 0.0) + float(term.detach())
+        if curves is not None and (step % config.log_every == 0 or step == config.steps):
+            now = time.perf_counter()
+            seconds, began = seconds + now - began, now
+            since = (step - 1) % config.log_every + 1
+            row = {
+                "step": step,
+                "seconds": round(seconds, 1),
+                "learning_rate": learning_rate(config, step - 1),
+            }
+            row |= {name: total / since for name, total in sums.items()}
+            if validation is not None and (step % config.validate_every == 0 or step == config.steps):
+                row |= validate(average, teacher, validation)
+            curves.add(row)
+            progress.set_postfix(loss=f"{row['total']:.3f}")
+            _save(out / "checkpoint.pt", config, network, average, optimizer, step, seconds)
+            sums = {}
+    progress.close()
+    if curves is not None:
+        from models.export import export_onnx
+
+        curves.draw()
+        export_onnx(average.cpu(), out / "posebert.onnx", layout_of(config), config.future)
+    return out / "posebert.onnx"
+
+
+@torch.no_grad()
+def validate(network: PoseBert | BiGru, teacher: Teacher, clips: Clips) -> dict[str, float]:
+    """Online errors on filmed clips, mm: each frame estimated from the past alone, mean over clips of means.
+
+    `raw_…` is the detector's own error on the frames it saw; `worst_pa` the largest ratio of ours to that.
+    """
+    future = teacher.config.future
+    per_clip: list[dict[str, float]] = []
+    for index, length in enumerate(clips.lengths):
+        estimates, truths, raws = [], [], []
+        for frames in np.array_split(np.arange(length), math.ceil(length / 128)):
+            truth, seen = clips.ending(index, frames, WINDOW_SLOTS, future)
+            assert seen is not None
+            _, observed, start = encoded = teacher.encode(_moved(seen, teacher.device))
+            pose = network(encoded[0], observed, start, asked=future + 1)
+            keypoints = teacher.hand(decode_6d(pose[..., :96].unflatten(-1, (16, 6))))
+            estimates.append(keypoints.cpu().numpy())
+            truths.append(truth.keypoints_m[:, WINDOW_SLOTS - 1 :].numpy())
+            raw = torch.where(seen.observed[:, -1, None, None], seen.keypoints_m[:, -1], torch.nan)
+            raws.append(raw.numpy())
+        estimate, true, raw = (np.concatenate(parts) for parts in (estimates, truths, raws))
+        seen_now = np.isfinite(raw).all((1, 2))
+        started = np.maximum.accumulate(
+            seen_now
+        )  # before the first detection there is nothing to estimate from
+        errors = {
+            "mpjpe": mpjpe(estimate[started, 0], true[started, 0]).mean(),
+            "pa": pa_mpjpe(estimate[started, 0], true[started, 0]).mean(),
+            "pa_seen": pa_mpjpe(estimate[seen_now, 0], true[seen_now, 0]).mean(),
+            "accel": accel_error(estimate[started, 0], true[started, 0]).mean(),
+            "raw_mpjpe": mpjpe(raw[seen_now], true[seen_now, 0]).mean(),
+            "raw_pa": pa_mpjpe(raw[seen_now], true[seen_now, 0]).mean(),
+        }
+        for ahead in (5, 10, 15):
+            if ahead <= future and length > ahead:
+                inside = started[:-ahead]
+                errors[f"pa_{ahead}"] = pa_mpjpe(
+                    estimate[:-ahead][inside, ahead], true[:-ahead][inside, ahead]
+                ).mean()
+                hold = estimate[:-ahead][inside, 0]
+                errors[f"hold_pa_{ahead}"] = pa_mpjpe(hold, true[:-ahead][inside, ahead]).mean()
+        per_clip.append({name: 1e3 * float(value) for name, value in errors.items()})
+    result = {name: float(np.mean([clip[name] for clip in per_clip])) for name in per_clip[0]}
+    result["worst_pa"] = max(clip["pa_seen"] / clip["raw_pa"] for clip in per_clip)
+    return result
+
+
+def learning_rate(config: TrainConfig, step: int) -> float:
+    """Linear rise, then a cosine down to a hundredth."""
+    if step < config.warmup:
+        return config.learning_rate * (step + 1) / config.warmup
+    done = (step - config.warmup) / max(1, config.steps - config.warmup)
+    return config.learning_rate * (0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * done)))
+
+
+def _optimizer(network: torch.nn.Module, config: TrainConfig) -> torch.optim.AdamW:
+    matrices = [p for p in network.parameters() if p.dim() == 2]
+    others = [p for p in network.parameters() if p.dim() != 2]
+    groups = [{"params": matrices}, {"params": others, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=config.learning_rate, weight_decay=config.weight_decay)
+
+
+@torch.no_grad()
+def _update_average(average: torch.nn.Module, network: torch.nn.Module, keep: float) -> None:
+    torch._foreach_lerp_(list(average.parameters()), list(network.parameters()), 1.0 - keep)
+
+
+def _save(
+    file: Path,
+    config: TrainConfig,
+    network: torch.nn.Module,
+    average: torch.nn.Module,
+    optimizer: torch.optim.Optimizer,
+    step: int,
+    seconds: float,
+) -> None:
+    state = {
+        "config": json.dumps(asdict(config), default=str),
+        "network": network.state_dict(),
+        "average": average.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "step": step,
+        "seconds": seconds,
+    }
+    partial = file.with_suffix(".part")  # a run killed while it writes must leave the last checkpoint whole
+    torch.save(state, partial)
+    partial.replace(file)
+
+
+def _resume(
+    file: Path,
+    config: TrainConfig,
+    network: torch.nn.Module,
+    average: torch.nn.Module,
+    optimizer: torch.optim.Optimizer,
+) -> tuple[int, float]:
+    """Loads a checkpoint if there is one; the step and the seconds it was saved at."""
+    if not file.exists():
+        return 0, 0.0
+    state = torch.load(file, map_location="cpu", weights_only=True)
+    saved = json.loads(state["config"])
+    for name in ("network", "width", "causal"):
+        if saved[name] != getattr(config, name):
+            raise ModelError(
+                f"{file} is of a run with {name} {saved[name]}, not {getattr(config, name)}; "
+                "give another --out"
+            )
+    network.load_state_dict(state["network"])
+    average.load_state_dict(state["average"])
+    optimizer.load_state_dict(state["optimizer"])
+    logger.info("going on from step %d of %s", state["step"], file)
+    return state["step"], state["seconds"]
+
+
+def _moved(batch: Any, device: torch.device) -> Any:
+    return type(batch)(**{name: value.to(device) for name, value in vars(batch).items()})
+
+
+def _stacked(batches: list[Any]) -> Any:
+    names = vars(batches[0])
+    return type(batches[0])(
+        **{name: torch.cat([getattr(batch, name) for batch in batches]) for name in names}
+    )
+
+
+if __name__ == "__main__":
+    import tyro
+
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    train(tyro.cli(TrainConfig, description=__doc__))

@@ -1,0 +1,47 @@
+"""Clips in, windows out."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from training_examples import moving_hand, write_clips
+
+from models.clips import load_clips
+from models.errors import ModelError
+
+
+def test_windows_are_stretches_of_a_clip(tmp_path):
+    clips = load_clips((write_clips(tmp_path / "a"),), filmed=False)
+    truth, seen = clips.sample(20, 64, 15, np.random.default_rng(0))
+    assert seen is None
+    assert clips.minutes == pytest.approx(300 / 1800)
+    sources = [moving_hand(100, seed)[1].astype(np.float32) for seed in range(3)]
+    for window in truth.keypoints_m.numpy():
+        assert any((window == source[i : i + 79]).all() for source in sources for i in range(22))
+
+
+def test_a_clip_shorter_than_a_window_is_held(tmp_path):
+    clips = load_clips((write_clips(tmp_path / "a", frames=30, filmed=True),), filmed=True)
+    truth, seen = clips.sample(4, 64, 15, np.random.default_rng(0))
+    np.testing.assert_array_equal(truth.wrist_m[:, 30:], truth.wrist_m[:, 29:30].expand(-1, 49, -1))
+    assert seen.observed[:, :30].all()
+    assert not seen.observed[:, 30:].any()
+
+
+def test_online_windows_end_at_their_frame_and_hold_nothing_from_before_the_clip(tmp_path):
+    clips = load_clips((write_clips(tmp_path / "a", filmed=True),), filmed=True)
+    frames = np.array([0, 10, 99])
+    truth, seen = clips.ending(1, frames, 64, 15)
+    _, keypoints_m, _ = moving_hand(100, 1)
+    np.testing.assert_allclose(truth.keypoints_m[:, 63], keypoints_m[frames], atol=1e-6)
+    np.testing.assert_array_equal(seen.observed.sum(1), [1, 11, 64 - 5])
+    np.testing.assert_array_equal(seen.observed[:, -1], True)
+    assert np.isfinite(seen.keypoints_m.numpy()).all()
+
+
+def test_wrong_directories_and_files_are_told(tmp_path):
+    with pytest.raises(ModelError, match="no clips"):
+        load_clips((tmp_path,), filmed=False)
+    with pytest.raises(ModelError, match="observed_px"):
+        load_clips((write_clips(tmp_path / "a"),), filmed=True)
+    assert load_clips((), filmed=True) is None

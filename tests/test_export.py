@@ -1,0 +1,70 @@
+"""The exported file computes what torch does."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+
+from models.export import export_onnx
+from models.gru import BiGru
+from models.posebert import PoseBert, PoseBertConfig
+from models.posebert_input import IN_DIM
+
+T, FUTURE = 64, 15
+
+
+def trained_like(network: torch.nn.Module) -> torch.nn.Module:
+    torch.manual_seed(0)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(0.02 * torch.randn_like(parameter))
+    return network.eval()
+
+
+def networks() -> dict[str, tuple[torch.nn.Module, str]]:
+    small = PoseBertConfig(width=64, heads=2, head_dim=32, feed_forward=64, positions=96)
+    return {
+        "ours": (PoseBert(PoseBertConfig.ours(IN_DIM["full"], 64)), "full"),
+        "causal": (PoseBert(PoseBertConfig.ours(IN_DIM["full"], 64, causal=True)), "full"),
+        "paper": (PoseBert(small), "paper"),
+        "gru": (BiGru(small), "paper"),
+    }
+
+
+@pytest.mark.parametrize("name", ["ours", "causal", "paper", "gru"])
+def test_parity_with_torch(name, tmp_path):
+    network, layout = networks()[name]
+    trained_like(network)
+    file = tmp_path / "network.onnx"
+    export_onnx(network, file, layout, FUTURE, newest=3)
+    session = onnxruntime.InferenceSession(file.read_bytes(), providers=["CPUExecutionProvider"])
+    rng = torch.Generator().manual_seed(1)
+    for share in (0.0, 0.3, 0.97, 1.0):
+        features = torch.randn(1, T, network.config.in_dim, generator=rng)
+        observed = torch.rand(1, T, generator=rng) >= share
+        start = torch.randn(1, T + FUTURE, 99, generator=rng)
+        with torch.no_grad():
+            expected = network(features, observed, start)[:, -3 - FUTURE :]
+        inputs = {"features": features.numpy(), "observed": observed.numpy(), "start": start.numpy()}
+        (pose,) = session.run(None, inputs)
+        np.testing.assert_allclose(pose, expected, atol=1e-4)
+
+
+def test_half_precision_weights_halve_the_file(tmp_path):
+    network = trained_like(PoseBert(PoseBertConfig.ours(IN_DIM["full"], 128)))
+    sizes, poses = [], []
+    for half in (False, True):
+        file = tmp_path / f"{half}.onnx"
+        export_onnx(network, file, "full", FUTURE, half=half)
+        sizes.append(file.stat().st_size)
+        session = onnxruntime.InferenceSession(file.read_bytes(), providers=["CPUExecutionProvider"])
+        inputs = {
+            "features": np.ones((1, T, IN_DIM["full"]), np.float32),
+            "observed": np.ones((1, T), bool),
+            "start": np.ones((1, T + FUTURE, 99), np.float32),
+        }
+        poses.append(session.run(None, inputs)[0])
+    assert sizes[1] < 0.6 * sizes[0]
+    np.testing.assert_allclose(poses[1], poses[0], atol=2e-2)

@@ -1,0 +1,94 @@
+"""Noise for training: gaps, foreign poses, rolled cameras, a detector's errors."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from training_examples import truth_windows
+
+from models.metrics import pa_mpjpe
+from models.noise import DetectorNoise, GapConfig, GaussianNoise, mask_slots, roll, shifted, swap_poses
+
+T, S = 64, 70
+TRUTH = truth_windows(16, S)
+CLEAN = GaussianNoise(joint_std_m=(0.0,), ray_std=0.0)
+NO_GAPS = GapConfig(0.0, 0.0, 0, 0.0, 0, 0.0, 0.0)
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def clean():
+    return CLEAN(TRUTH, T, generator())
+
+
+def test_gaussian_noise_has_one_of_its_sizes_per_window():
+    seen = GaussianNoise(joint_std_m=(1e-2, 1e-3))(TRUTH, T, generator())
+    # Joints and wrist are both noisy, the difference √2 times as much.
+    std_m = (seen.keypoints_m - TRUTH.keypoints_m[:, :T])[:, :, 1:].std((1, 2, 3)) / 2**0.5
+    sizes = sorted({round(float(std), 3) for std in std_m})
+    assert sizes == pytest.approx([0.001, 0.01], abs=1e-3)
+
+
+def test_no_window_loses_its_last_detection():
+    harsh = GapConfig(1.0, 1.0, 200, 1.0, 64, 1.0, 0.0)
+    assert harsh(clean(), generator()).observed.any(1).all()
+
+
+def test_unobserved_stays_unobserved():
+    seen = clean()
+    none = replace(seen, observed=seen.observed & False)
+    assert not GapConfig()(none, generator()).observed.any()
+
+
+def test_gap_now_masks_the_newest_slots_only():
+    seen = mask_slots(clean(), replace(NO_GAPS, newest_rate=1.0, newest_slots=5), generator())
+    assert seen.observed[:, : T - 5].all()
+    assert not seen.observed[:, -1].any()
+
+
+def test_blocks_are_contiguous():
+    seen = mask_slots(clean(), replace(NO_GAPS, block_rate=1.0, block_slots=20), generator())
+    edges = (seen.observed[:, 1:] != seen.observed[:, :-1]).sum(1)
+    assert (edges <= 2).all()
+    assert (~seen.observed).any()
+
+
+def test_swapped_poses_are_other_windows_poses():
+    seen = swap_poses(clean(), 0.25, generator())
+    changed = (seen.keypoints_m != clean().keypoints_m).any(-1).any(-1)
+    assert 0.1 < changed.float().mean() < 0.3
+    row, slot = torch.nonzero(changed)[0]
+    assert (seen.keypoints_m[row, slot] == clean().keypoints_m[:, slot]).all(-1).all(-1).any()
+
+
+def test_rolling_turns_truth_and_detection_alike():
+    truth, seen = roll(TRUTH, clean(), generator())
+    torch.testing.assert_close(seen.keypoints_m, truth.keypoints_m[:, :T])
+    points_m = truth.keypoints_m + truth.wrist_m[:, :, None]
+    rays = points_m[..., :2] / points_m[..., 2:]
+    torch.testing.assert_close(seen.rays, rays[:, :T])
+    assert not torch.allclose(truth.keypoints_m, TRUTH.keypoints_m)
+
+
+def test_detector_noise_is_about_as_large_as_measured():
+    seen = DetectorNoise()(TRUTH, T, generator())
+    error_m = pa_mpjpe(seen.keypoints_m.numpy(), TRUTH.keypoints_m[:, :T].numpy()).mean()
+    assert 0.005 < error_m < 0.020
+
+
+def test_detector_noise_without_errors_is_the_truth():
+    none = (0.0, 0.0, 0.0)
+    quiet = DetectorNoise(none, none, 2.0, 1.0, 0.0, 0.0, 1.0, 0.0, none, 8.0, 0.0, 0.0)
+    seen = quiet(TRUTH, T, generator())
+    torch.testing.assert_close(seen.keypoints_m, TRUTH.keypoints_m[:, :T], atol=1e-6, rtol=0.0)
+    torch.testing.assert_close(seen.rays, clean().rays)
+
+
+def test_shift_interpolates():
+    values = torch.arange(5.0).view(1, 5, 1)
+    late = shifted(values, torch.tensor([[0.0, 0.25, -0.5, 0.0, 1.0]]))
+    torch.testing.assert_close(late.flatten(), torch.tensor([0.0, 1.25, 1.5, 3.0, 4.0]))

@@ -1,0 +1,133 @@
+"""PoseBERT live: from the first frame, through gaps, for either hand."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from training_examples import CAMERA, moving_hand
+
+from app.window import ObservationWindow
+from models import posebert_stage
+from models.errors import ModelError
+from models.export import export_onnx
+from models.hand_model import HandModel
+from models.observation import Observation
+from models.posebert import PoseBert, PoseBertConfig
+from models.posebert_input import IN_DIM
+from models.rotations import mirror_points, mirror_rotations
+from models.window import SLOT_PERIOD_NS
+
+_, KEYPOINTS_M, WRIST_M = moving_hand(80)
+
+
+@pytest.fixture(scope="module")
+def untrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Passes observations through."""
+    torch.manual_seed(0)
+    file = tmp_path_factory.mktemp("network") / "untrained.onnx"
+    export_onnx(PoseBert(PoseBertConfig.ours(IN_DIM["full"], 64)), file, "full", 15)
+    return file
+
+
+def seen(i: int, hand: str = "right", away: float = 0.0) -> Observation:
+    keypoints_m, wrist_m = KEYPOINTS_M[i], WRIST_M[i] + np.array([away, 0.0, 0.0])
+    if hand == "left":
+        keypoints_m, wrist_m = mirror_points(keypoints_m), mirror_points(wrist_m)
+    pixels = CAMERA.project(keypoints_m + wrist_m)
+    return Observation(i * SLOT_PERIOD_NS, hand, True, keypoints_m, pixels, (640, 480), 0.9)
+
+
+def missing(i: int) -> Observation:
+    return Observation.missing(i * SLOT_PERIOD_NS, "right", (640, 480))
+
+
+def run(file: Path, observations: list[Observation], model: HandModel | None = None) -> list:
+    stage = posebert_stage.load(file, model)
+    window = ObservationWindow(observations[0].hand, CAMERA)
+    trajectories = []
+    for observation in observations:
+        window.add(observation)
+        trajectories.append(stage.update(window.snapshot()))
+    return trajectories
+
+
+def test_an_untrained_network_passes_the_first_frame_through(untrained):
+    (trajectory,) = run(untrained, [seen(0)])
+    assert trajectory.source_state == "tracking"
+    np.testing.assert_allclose(trajectory.keypoints_m[0], KEYPOINTS_M[0], atol=2e-3)
+    np.testing.assert_allclose(trajectory.wrist_m[0], WRIST_M[0], atol=2e-3)
+    ahead_s = (trajectory.t_ns - trajectory.t_capture_ns) * 1e-9
+    np.testing.assert_allclose(ahead_s[1:], posebert_stage.load(untrained).horizon_s)
+    assert len(ahead_s) == 16
+
+
+def test_nothing_seen_yet_is_lost(untrained):
+    (trajectory,) = run(untrained, [missing(0)])
+    assert trajectory.source_state == "lost"
+    assert len(trajectory.t_ns) == 16
+
+
+def test_a_gap_is_predicted_then_lost_then_tracked_again(untrained):
+    observations = [seen(i) for i in range(5)] + [missing(i) for i in range(5, 30)] + [seen(30)]
+    trajectories = run(untrained, observations)
+    states = [trajectory.source_state for trajectory in trajectories]
+    limit = 4 + int(posebert_stage.GAP_BRIDGED_S * 30)
+    assert states == ["tracking"] * 5 + ["predicting"] * (limit - 4) + ["lost"] * (29 - limit) + ["tracking"]
+    np.testing.assert_allclose(trajectories[-1].keypoints_m[0], KEYPOINTS_M[30], atol=2e-3)
+
+
+def test_no_jump_when_the_hand_is_seen_again(untrained):
+    before, gap = [seen(i) for i in range(10)], [missing(i) for i in range(10, 18)]
+    trajectories = run(untrained, before + gap + [seen(i, away=0.1) for i in range(18, 40)])
+    wrists_m = np.array([trajectory.wrist_m[0] for trajectory in trajectories])
+    own = np.diff(np.array([WRIST_M[i] for i in range(40)]), axis=0)
+    assert np.linalg.norm(np.diff(wrists_m, axis=0)[17]) < 0.01 + np.linalg.norm(own[17])
+    np.testing.assert_allclose(wrists_m[-1], WRIST_M[39] + [0.1, 0.0, 0.0], atol=5e-3)
+
+
+def test_left_hands_are_the_mirror_image(untrained):
+    right = run(untrained, [seen(i) for i in range(10)])[-1]
+    left = run(untrained, [seen(i, "left") for i in range(10)])[-1]
+    np.testing.assert_allclose(left.keypoints_m, mirror_points(right.keypoints_m), atol=1e-5)
+    np.testing.assert_allclose(left.wrist_m, mirror_points(right.wrist_m), atol=1e-5)
+    np.testing.assert_allclose(left.rotations, mirror_rotations(right.rotations), atol=1e-5)
+
+
+def test_keypoints_are_of_the_operators_hand(untrained):
+    child = HandModel.load("child")
+    trajectory = run(untrained, [seen(i) for i in range(5)], child)[-1]
+    np.testing.assert_allclose(trajectory.keypoints_m, child.keypoints(trajectory.rotations), atol=1e-9)
+
+
+def test_reset_forgets(untrained):
+    stage = posebert_stage.load(untrained)
+    window = ObservationWindow("right", CAMERA)
+    for i in range(5):
+        window.add(seen(i))
+        stage.update(window.snapshot())
+    stage.reset()
+    window = ObservationWindow("right", CAMERA)
+    window.add(seen(40))
+    np.testing.assert_allclose(stage.update(window.snapshot()).keypoints_m[0], KEYPOINTS_M[40], atol=2e-3)
+
+
+@pytest.mark.parametrize("content", [None, b"no network"])
+def test_a_file_that_is_no_network_is_refused(content, tmp_path):
+    file = tmp_path / "network.onnx"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(ModelError, match=r"network\.onnx"):
+        posebert_stage.load(file)
+
+
+def test_the_runtime_does_without_torch(untrained):
+    code = (
+        "import sys; from models import posebert_stage as p; p.load(sys.argv[1]); "
+        "assert not {'torch', 'onnx', 'tqdm'} & set(sys.modules), 'imported'"
+    )
+    subprocess.run([sys.executable, "-c", code, str(untrained)], check=True, cwd=Path(__file__).parents[1])

@@ -1,0 +1,112 @@
+"""Training: it learns, resumes, runs on several processes and leaves a network that runs."""
+
+from __future__ import annotations
+
+import csv
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from training_examples import write_clips
+
+from models import posebert_stage
+from models.errors import ModelError
+from models.train import TrainConfig, learning_rate, train
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("clips")
+    write_clips(directory / "motion")
+    write_clips(directory / "pairs", filmed=True)
+    return directory
+
+
+def config(clips: Path, out: Path) -> TrainConfig:
+    return TrainConfig(
+        out=out,
+        motion=(clips / "motion",),
+        pairs=(clips / "pairs",),
+        width=64,
+        batch=8,
+        steps=4,
+        warmup=2,
+        log_every=2,
+        threads=1,
+    )
+
+
+def rows(out: Path) -> list[dict[str, str]]:
+    with (out / "curves.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("network", ["ours", "paper", "gru"])
+def test_a_run_leaves_curves_a_checkpoint_and_a_network(network, clips, tmp_path):
+    file = train(replace(config(clips, tmp_path), network=network, validate=(clips / "pairs",)))
+    posebert_stage.load(file)
+    last = rows(tmp_path)[-1]
+    assert last["step"] == "4"
+    assert all(
+        np.isfinite(float(last[name])) for name in ("total", "mpjpe", "pa", "raw_pa", "pa_5", "worst_pa")
+    )
+    assert (tmp_path / "curves.png").stat().st_size > 1000
+
+
+def test_the_loss_falls(clips, tmp_path):
+    train(replace(config(clips, tmp_path), steps=40, log_every=8, learning_rate=3e-3, bf16=False))
+    totals = [float(row["total"]) for row in rows(tmp_path)]
+    assert totals[-1] < 0.8 * totals[0]
+
+
+def test_a_stopped_run_goes_on(clips, tmp_path):
+    train(replace(config(clips, tmp_path), steps=2))
+    first = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    train(config(clips, tmp_path))
+    second = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    assert (first["step"], second["step"]) == (2, 4)
+    assert [row["step"] for row in rows(tmp_path)] == ["2.0", "4"]
+    key = "embed.weight"
+    assert 0.0 < (second["network"][key] - first["network"][key]).abs().max() < 0.1
+    moments = second["optimizer"]["state"][0]["step"]
+    assert int(moments) == 4
+
+
+def test_another_networks_run_is_not_gone_on_with(clips, tmp_path):
+    train(replace(config(clips, tmp_path), steps=2))
+    with pytest.raises(ModelError, match="width"):
+        train(replace(config(clips, tmp_path), width=128))
+
+
+def test_nothing_to_train_on_is_told(tmp_path):
+    with pytest.raises(ModelError, match="--motion"):
+        train(TrainConfig(out=tmp_path, width=64))
+
+
+def test_two_processes_train_one_network(clips, tmp_path):
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    command += ["-m", "models.train", "--out", str(tmp_path), "--motion", str(clips / "motion")]
+    command += ["--width", "64", "--batch", "8", "--steps", "3", "--threads", "1", "--log-every", "1"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert [row["step"] for row in rows(tmp_path)] == ["1", "2", "3"]
+    posebert_stage.load(tmp_path / "posebert.onnx")
+
+
+def test_fitted_noise_needs_its_file(clips, tmp_path):
+    with pytest.raises(ModelError, match="--noise-file"):
+        train(replace(config(clips, tmp_path), noise="fitted"))
+
+
+def test_the_learning_rate_rises_then_falls():
+    plan = TrainConfig(out=Path("unused"), steps=1000, warmup=100, learning_rate=1e-3)
+    rates = [learning_rate(plan, step) for step in (0, 99, 100, 550, 999)]
+    np.testing.assert_allclose(rates, [1e-5, 1e-3, 1e-3, 5.05e-4, 1e-5], rtol=1e-3)
