@@ -16,9 +16,8 @@ from torch.nn import functional
 
 POSE_DIM = 16 * 6 + 3  # 16 rotations in 6D, then the wrist's location, see models.canonical
 POSE_GROUPS = (6, 18, 18, 18, 18, 18, 3)  # wrist; index, middle, pinky, ring, thumb; location
-MASKED = (
-    -1e9
-)  # added to the score of a slot that may not be looked at; finite, so no slot at all gives no NaN
+# Added to the score of a slot that may not be looked at; finite, so that no visible slot at all gives no NaN.
+MASKED = -1e9
 
 
 @dataclass(frozen=True)
