@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import time
 
 import numpy as np
@@ -24,6 +25,9 @@ from app.trace import STAGES
 from app.viewer_link import ViewerLink
 from models.observation import Hand, Observation
 
+logger = logging.getLogger(__name__)
+
+OTHER_HAND_FRAMES = 30  # in a row, before it is worth a word
 READ_TIMEOUT_S = 0.1  # without a frame for this long, gaps are bridged and the window is heard
 
 
@@ -57,6 +61,7 @@ class FrameLoop:
         self._clock = clock
         self._hands = hands
         self._interrupt = interrupt
+        self._other_hand_frames = 0
         self._next_index = 0
         self._t_last_capture_ns = 0
         self._t_last_arrival_ns = 0
@@ -105,7 +110,14 @@ class FrameLoop:
             age_ms = sum(stage_ms.get(stage, 0.0) for stage in STAGES)
         for hand_run in self._hands.values():
             hand_run.account(frame, stage_ms, age_ms)
+        self._warn_of_other_hand()
         self._keep_and_show(frame, age_ms)
+
+    def _warn_of_other_hand(self) -> None:
+        """Where no window shows the notice, say once that the wrong hand is in view."""
+        self._other_hand_frames = self._other_hand_frames + 1 if self._detector.other_hand_in_view else 0
+        if self._other_hand_frames == OTHER_HAND_FRAMES and self.viewer is None:
+            logger.warning("%s", self._notice())
 
     def _keep_and_show(self, frame: Frame, age_ms: float) -> None:
         if self.recorder is not None:

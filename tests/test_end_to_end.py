@@ -87,6 +87,15 @@ def test_both_hands_have_a_trace_each(tmp_path, shared_data):
 
 
 @pytest.mark.usefixtures("hand_landmarker_asset")
+def test_the_wrong_hand_in_view_is_said(tmp_path, shared_data, caplog):
+    source = shared_data / "video" / "hand_counting.mp4"
+    trace = run(tmp_path, source, robot="none", hand="left", max_frames=60)
+    assert not trace["detected"].any()
+    warnings = [record.message for record in caplog.records if "--hand right" in record.message]
+    assert len(warnings) == 1
+
+
+@pytest.mark.usefixtures("hand_landmarker_asset")
 def test_two_hands_drive_two_robots(tmp_path, shared_data):
     trace = run(tmp_path, shared_data / "video" / "hand_two_hands.gif", robot="sim", hand="both")
     assert trace["detected"].mean() >= 0.8
