@@ -21,7 +21,7 @@ from models.motion.generator import FPS, MotionGenerator, random_camera
 TEST_SHAPES = ("adult_small_slim", "adult_large_thick")
 """Hands that only test clips show."""
 
-_HELD_OUT_SHARE, _SPLIT_SEED = 0.15, 0  # of the bank's clips, played only in val and test
+HELD_OUT_SHARE, SPLIT_SEED = 0.15, 0  # of the bank's clips, played only in val and test
 _SCALES = (0.93, 1.08)
 _CYCLE, _VAL_AT, _TEST_AT = 20, 7, 17  # one clip in twenty each
 
@@ -98,7 +98,7 @@ class ClipMaker:
 
     def __init__(self, asset_path: Path, bank: PoseBank | None, seed: int) -> None:
         self._asset_path = asset_path
-        self._banks = (None, None) if bank is None else bank.split(_HELD_OUT_SHARE, _SPLIT_SEED)
+        self._banks = (None, None) if bank is None else bank.split(HELD_OUT_SHARE, SPLIT_SEED)
         self._seed = seed
         self._generators: dict[tuple[str, bool], MotionGenerator] = {}
 
