@@ -16,8 +16,11 @@ from app.corpus_clip import PairClip
 from app.errors import AppError
 from app.files import write_atomically
 from models.errors import ModelError
+from models.fusion import fuse, image_hand
 from models.metrics import accel_error, mpjpe, pa_mpjpe
-from models.motion.detector_fit import Pairs, fit_noise, sampled_pairs
+from models.motion.detector_fit import fit_noise
+from models.motion.detector_pairs import Pairs
+from models.motion.detector_trials import gap_lengths, sampled_pairs
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +35,11 @@ class Settings:
     """The parameters; by default motion/detector_noise.npz in the user's cache directory."""
 
 
+_MEASURES = (
+    "seen", "gap", "accel", "error", "aligned", "image", "fused", "shift", "world depth", "image depth",
+)  # fmt: skip
+
+
 def default_noise_path() -> Path:
     """Where the parameters are kept unless told otherwise."""
     return cache_dir() / "motion" / "detector_noise.npz"
@@ -40,42 +48,54 @@ def default_noise_path() -> Path:
 def pairs_of(clip: PairClip) -> Pairs:
     """A corpus clip for the fit."""
     return Pairs(
-        clip.keypoints_m, clip.wrist_m, clip.observed, clip.observed_m, clip.observed_px, clip.score,
-        clip.focal_px, clip.centre_px, clip.size_px,
+        clip.keypoints_m, clip.wrist_m, clip.observed, clip.observed_m, clip.observed_px,
+        clip.observed_depth_px, clip.score, clip.focal_px, clip.centre_px, clip.size_px,
     )  # fmt: skip
 
 
 def statistics(clips: Sequence[Pairs]) -> dict[str, float]:
     """What real and sampled detections are compared by: errors in mm, rates, mean lengths in frames."""
-    errors, aligned, accels, shifts, seen, gaps = [], [], [], [], [], []
+    rows: dict[str, list[np.ndarray]] = {name: [] for name in _MEASURES}
     for clip in clips:
-        observed = np.asarray(clip.observed, bool)
-        seen.append(observed)
-        edges = np.flatnonzero(np.diff(np.concatenate([[True], observed, [True]]).astype(int)))
-        gaps.append(np.diff(edges)[::2])
-        if observed.any():
-            truth = np.asarray(clip.keypoints_m, float)[observed]
-            said = np.asarray(clip.observed_m, float)[observed]
-            errors.append(mpjpe(said, truth))
-            aligned.append(pa_mpjpe(said, truth))
-            pixels = clip.keypoints_m + clip.wrist_m[:, None]
-            pixels = pixels[..., :2] / pixels[..., 2:] * clip.focal_px + clip.centre_px
-            away = np.linalg.norm(clip.observed_px[observed] - pixels[observed], axis=-1).mean(axis=1)
-            shifts.append(away / np.ptp(pixels[observed], axis=1).max(axis=1))
+        seen = clip.observed
+        rows["seen"].append(seen)
+        rows["gap"].append(gap_lengths(seen))
         accel = accel_error(np.asarray(clip.observed_m, float), np.asarray(clip.keypoints_m, float))
-        accels.append(accel[np.isfinite(accel)])
-    parts = (errors, aligned, accels, shifts, gaps)
-    error, pa, accel, shift, gap = (np.concatenate(part or [[0.0]]) for part in parts)
+        rows["accel"].append(accel[np.isfinite(accel)])
+        truth, said, pixels, depth_px = (
+            np.asarray(values, float)[seen]
+            for values in (clip.keypoints_m, clip.observed_m, clip.observed_px, clip.observed_depth_px)
+        )
+        view = clip.seen_view(0.0)
+        image = image_hand(said, pixels, depth_px)
+        rows["error"].append(mpjpe(said, truth))
+        for name, hand in (("aligned", said), ("image", image), ("fused", fuse(said, image))):
+            rows[name].append(pa_mpjpe(hand, truth))
+        away = np.linalg.norm(pixels - view.keypoints_px, axis=-1).mean(axis=1)
+        rows["shift"].append(away / view.size_px)
+        rows["world depth"].append((said - truth)[:, 1:, 2].ravel())
+        rows["image depth"].append(((depth_px - view.depth_px) / view.size_px[:, None])[:, 1:].ravel())
+    values = {name: np.concatenate(parts) for name, parts in rows.items()}
+    together = np.corrcoef(values["world depth"], values["image depth"])[0, 1]
     return {
-        "detected": float(np.concatenate(seen).mean()),
-        "gap frames": float(gap.mean()) if len(gap) else 0.0,
-        "MPJPE mm": 1e3 * float(error.mean()),
-        "PA-MPJPE mm": 1e3 * float(pa.mean()),
-        "PA-MPJPE p90 mm": 1e3 * float(np.percentile(pa, 90)),
-        "Accel mm/frame²": 1e3 * float(accel.mean()) if len(accel) else 0.0,
-        "Accel median mm/frame²": 1e3 * float(np.median(accel)) if len(accel) else 0.0,
-        "pixels, hand sizes": float(np.median(shift)),
+        "detected": float(values["seen"].mean()),
+        "gap frames": _mean(values["gap"]),
+        "MPJPE mm": 1e3 * _mean(values["error"]),
+        "PA-MPJPE mm": 1e3 * _mean(values["aligned"]),
+        "PA-MPJPE p90 mm": 1e3 * float(np.percentile(values["aligned"], 90)),
+        "Accel mm/frame²": 1e3 * _mean(values["accel"]),
+        "Accel median mm/frame²": 1e3 * float(np.median(values["accel"])),
+        "pixels, hand sizes": _mean(values["shift"]),
+        "pixels median, hand sizes": float(np.median(values["shift"])),
+        "image depth error, hand sizes": _mean(np.abs(values["image depth"])),
+        "image depth and world depth error, correlation": float(together),
+        "PA-MPJPE of the second opinion mm": 1e3 * _mean(values["image"]),
+        "PA-MPJPE of both fused mm": 1e3 * _mean(values["fused"]),
     }
+
+
+def _mean(values: np.ndarray) -> float:
+    return float(values.mean()) if len(values) else 0.0
 
 
 def fit_corpus(settings: Settings) -> Path:

@@ -2,11 +2,13 @@
 
 A clip is an .npz of float32 arrays: `rotations` (N,16,3,3), `keypoints_m` (N,21,3), `wrist_m` (N,3), and
 `fps`, which is 30. One that was rendered and detected also has `observed` (N,), `observed_m` (N,21,3),
-`observed_px` (N,21,2), `score` (N,), `focal_px` and `centre_px`. Right hands, camera axes.
+`observed_px` (N,21,2), `observed_depth_px` (N,21), `score` (N,), `focal_px` and `centre_px`. Right hands,
+camera axes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from tqdm import tqdm
 
 from models.canonical import rays_of_pixels
 from models.errors import ModelError
+from models.fusion import image_hand
 from models.noise import Seen, Truth
 from models.window import SLOT_RATE_HZ
 
@@ -27,8 +30,8 @@ class Clip:
     Attributes:
         name: of its file.
         truth: name → array, as in the file: rotations, keypoints_m, wrist_m.
-        seen: observed (N,) bool, keypoints_m (N,21,3), rays (N,21,2), score (N,), zeros where not observed;
-            None for motion nobody filmed.
+        seen: observed (N,) bool, keypoints_m and image_m (N,21,3), rays (N,21,2), score (N,), zeros where not
+            observed; None for motion nobody filmed.
     """
 
     name: str
@@ -62,17 +65,21 @@ class Clips:
         """How long they are together."""
         return float(self.lengths.sum()) / SLOT_RATE_HZ / 60.0
 
-    def sample(self, count: int, T: int, future: int, rng: np.random.Generator) -> tuple[Truth, Seen | None]:
-        """Random windows of T slots and the future after them; every frame is as likely as any other.
+    def sample(
+        self, count: int, T: int, future: Sequence[int], rng: np.random.Generator
+    ) -> tuple[Truth, Seen | None]:
+        """Random windows of T slots and `future`, slots after the newest; all frames are equally likely.
 
         Clips shorter than that are held still at their end.
         """
-        room = np.maximum(self.lengths - (T + future), 0) + 1
+        room = np.maximum(self.lengths - (T + max(future, default=0)), 0) + 1
         clip = rng.choice(len(room), size=count, p=room / room.sum())
         begin = (rng.random(count) * room[clip]).astype(np.int64)
         return self._windows(clip, begin + T - 1, T, future)
 
-    def ending(self, clip: int, frames: np.ndarray, T: int, future: int) -> tuple[Truth, Seen | None]:
+    def ending(
+        self, clip: int, frames: np.ndarray, T: int, future: Sequence[int]
+    ) -> tuple[Truth, Seen | None]:
         """The windows of one clip whose newest slots are `frames` (B,): what is seen live.
 
         Slots before the clip's start are not observed; its last frame stands for the future past its end.
@@ -80,9 +87,9 @@ class Clips:
         return self._windows(np.full(len(frames), clip), np.asarray(frames), T, future)
 
     def _windows(
-        self, clip: np.ndarray, newest: np.ndarray, T: int, future: int
+        self, clip: np.ndarray, newest: np.ndarray, T: int, future: Sequence[int]
     ) -> tuple[Truth, Seen | None]:
-        frame = newest[:, None] + np.arange(1 - T, 1 + future)
+        frame = newest[:, None] + np.concatenate([np.arange(1 - T, 1), np.asarray(future, dtype=np.int64)])
         last = self.lengths[clip][:, None] - 1
         row = self._first[clip][:, None] + np.clip(frame, 0, last)
         truth = Truth(**{key: torch.from_numpy(values[row]) for key, values in self._truth.items()})
@@ -123,10 +130,13 @@ def read_clip(file: Path, filmed: bool) -> Clip:
             truth = {key: data[key].astype(np.float32) for key in ("rotations", "keypoints_m", "wrist_m")}
             seen = None
             if filmed:
-                rays = rays_of_pixels(data["observed_px"], data["focal_px"], data["centre_px"])
+                pixels = data["observed_px"]
+                rays = rays_of_pixels(pixels, data["focal_px"], data["centre_px"])
+                image_m = image_hand(data["observed_m"], pixels, data["observed_depth_px"])
                 seen = {
                     "observed": data["observed"].astype(bool),
                     "keypoints_m": np.nan_to_num(data["observed_m"]).astype(np.float32),
+                    "image_m": np.nan_to_num(image_m).astype(np.float32),
                     "rays": np.nan_to_num(rays).astype(np.float32),
                     "score": data["score"].astype(np.float32),
                 }

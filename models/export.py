@@ -27,34 +27,35 @@ class Online(nn.Module):
         super().__init__()
         self.network = network
         self.asked = asked
+        self.register_buffer("causal", torch.ones(1, dtype=torch.bool))
 
     def forward(self, features: Tensor, observed: Tensor, start: Tensor) -> Tensor:
         """Poses (1,asked,99)."""
-        return self.network(features, observed, start, asked=self.asked)
+        return self.network(features, observed, start, self.asked, self.causal)
 
 
 def export_onnx(
-    network: PoseBert | BiGru, file: Path, layout: Layout, future: int, newest: int = 1, half: bool = False
+    network: PoseBert | BiGru, file: Path, layout: Layout, newest: int = 1, half: bool = False
 ) -> None:
     """Writes the network as ONNX.
 
-    Inputs features (1,64,in_dim), observed (1,64) bool, start (1,64+future,99); output pose
-    (1,newest+future,99), oldest first.
+    Inputs features (1,64,in_dim), observed (1,64) bool, start (1,64+F,99); output pose (1,newest+F,99),
+    oldest first, with the F future instants of the network's configuration.
 
     Args:
         network: on the CPU.
         file: to write.
         layout: of the features it was trained with.
-        future: slots after the window.
         newest: slots of the window to estimate, counted from its end.
         half: store weights in 16 bits (they are widened again when the file is loaded).
     """
-    asked = newest + future
+    future = network.config.future
+    asked = newest + len(future)
     module = Online(network, asked).eval()
     example = (
         torch.zeros(1, WINDOW_SLOTS, network.config.in_dim),
         torch.ones(1, WINDOW_SLOTS, dtype=torch.bool),
-        torch.zeros(1, WINDOW_SLOTS + future, network.config.out_dim),
+        torch.zeros(1, WINDOW_SLOTS + len(future), network.config.out_dim),
     )
     with warnings.catch_warnings():
         # The exporter torch now prefers needs packages that nothing else here does.
@@ -71,7 +72,7 @@ def export_onnx(
     model = onnx.load(str(file))
     if half:
         _halve(model)
-    about = {"layout": layout, "future": future, "newest": newest, "causal": network.config.causal}
+    about = {"layout": layout, "future": future, "newest": newest}
     onnx.helper.set_model_props(model, {METADATA_KEY: json.dumps(about)})
     onnx.save(model, str(file))
 

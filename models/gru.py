@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.posebert import PoseBertConfig, Regressor
+from models.posebert import PoseBertConfig, Regressor, slot_times
 
 
 class BiGru(nn.Module):
@@ -33,13 +33,23 @@ class BiGru(nn.Module):
         self.regressor = Regressor(config)
         self.register_buffer("mean_pose", torch.zeros(config.out_dim))
 
-    def forward(self, features: Tensor, observed: Tensor, start: Tensor, asked: int | None = None) -> Tensor:
-        """Poses (B,asked,out_dim); arguments as for `PoseBert.forward`."""
+    def forward(
+        self,
+        features: Tensor,
+        observed: Tensor,
+        start: Tensor,
+        asked: int | None = None,
+        causal: Tensor | None = None,
+    ) -> Tensor:
+        """Poses (B,asked,out_dim); arguments as for `PoseBert.forward`, but it always looks both ways."""
+        del causal
         T, slots = features.shape[1], start.shape[1]
         asked = slots if asked is None else asked
+        times = slot_times(T, self.config.future, features.device)
         x = torch.where(observed[..., None], self.embed(features), self.mask_token)
-        x = torch.cat([x, self.mask_token.expand(len(x), slots - T, -1).to(x.dtype)], 1)
-        x = (x + self.out(functional.relu(self.gru(x)[0])))[:, -asked:]
+        ahead = max(self.config.future, default=0)  # it takes every slot on the way there
+        x = torch.cat([x, self.mask_token.expand(len(x), ahead, -1).to(x.dtype)], 1)
+        x = (x + self.out(functional.relu(self.gru(x)[0])))[:, times][:, -asked:]
         y = start[:, -asked:]
         if self.config.start == "mean":
             y = self.mean_pose.expand_as(y)

@@ -21,7 +21,8 @@ class LossConfig:
         keypoint: distance of keypoints in camera axes, mean over the 21, decimetres.
         shape: distance of keypoints in each hand's own wrist frame: what is left of errors once the
             orientation is right, decimetres.
-        velocity: distance of the keypoints' first differences, decimetres a slot.
+        velocity: distance of the keypoints' first differences, decimetres a slot; where slots follow each
+            other.
         acceleration: of their second differences.
         change: distance of the estimate from what its refinement started at; a little of it keeps the network
             from touching what it need not touch.
@@ -47,7 +48,14 @@ DECIMETRES = 10.0  # per metre
 
 
 def pose_losses(
-    pose: Tensor, start: Tensor, truth: Truth, valid: Tensor, T: int, hand: HandKinematics, config: LossConfig
+    pose: Tensor,
+    start: Tensor,
+    truth: Truth,
+    valid: Tensor,
+    T: int,
+    hand: HandKinematics,
+    config: LossConfig,
+    even: int | None = None,
 ) -> dict[str, Tensor]:
     """The unweighted terms, each a scalar, and their weighted sum under "total".
 
@@ -59,14 +67,16 @@ def pose_losses(
         T: slots of the window; the rest is future.
         hand: the mean hand; keypoints are compared on it, as sizes of hands cannot be seen.
         config: the weights.
+        even: so many slots, from the first, follow each other; None if all do.
     """
     S = pose.shape[1]
     weight = valid.float()[:, None].repeat(1, S)
     weight[:, T - 1 :] *= config.newest
 
     def mean(error: Tensor) -> Tensor:
-        """Weighted mean of (B,n), the last n slots."""
-        w = weight[:, -error.shape[1] :]
+        """Weighted mean of (B,n): all slots, or the last n of the even ones."""
+        n = error.shape[1]
+        w = weight if n == S else weight[:, :even][:, -n:]
         return (w * error).sum() / w.sum().clamp_min(1e-6)
 
     R = decode_6d(pose[..., :96].unflatten(-1, (16, 6)))
@@ -85,8 +95,8 @@ def pose_losses(
         # Row vectors: x R is Rᵀ x, the keypoint in the wrist's own frame.
         own = estimate @ R[:, :, 0] - target @ truth.rotations[:, :, 0]
         terms["shape"] = mean(_length(own).mean(-1))
-        terms["velocity"] = mean(_length(error.diff(dim=1)).mean(-1))
-        terms["acceleration"] = mean(_length(error.diff(n=2, dim=1)).mean(-1))
+        terms["velocity"] = mean(_length(error[:, :even].diff(dim=1)).mean(-1))
+        terms["acceleration"] = mean(_length(error[:, :even].diff(n=2, dim=1)).mean(-1))
     weights = {name: getattr(config, name) for name in terms}
     terms["total"] = sum((weights[name] * term for name, term in terms.items()), start=pose.new_zeros(()))
     return terms

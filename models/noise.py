@@ -13,7 +13,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from models.canonical import bone_lengths, with_bone_lengths
+from models.canonical import MIN_DEPTH_M, bone_lengths, with_bone_lengths
+from models.fusion import image_hand
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class Seen:
     Attributes:
         observed: (B,T) bool.
         keypoints_m: (B,T,21,3) wrist-relative, camera axes.
+        image_m: (B,T,21,3) the detector's second opinion, see `models.fusion.image_hand`.
         rays: (B,T,21,2) see `models.canonical.rays_of_pixels`.
         score: (B,T).
         offset: (B,T) how long after its slot the detection was made, slot periods.
@@ -45,6 +47,7 @@ class Seen:
 
     observed: Tensor
     keypoints_m: Tensor
+    image_m: Tensor
     rays: Tensor
     score: Tensor
     offset: Tensor
@@ -77,7 +80,8 @@ class GaussianNoise:
         noisy_m = keypoints_m + std_m[:, None, None, None] * _normal(keypoints_m.shape, rng)
         rays = project(keypoints_m + wrist_m[:, :, None])
         rays = rays + self.ray_std * _normal(rays.shape, rng)
-        return _seen(noisy_m - noisy_m[:, :, :1], rays)
+        noisy_m = noisy_m - noisy_m[:, :, :1]
+        return _seen(noisy_m, noisy_m, rays)
 
 
 @dataclass(frozen=True)
@@ -137,8 +141,11 @@ class DetectorNoise:
         size = self.size_mean + self.size_std * _normal((B, 1, 1), rng)
         stretch = size * torch.exp(self.bone_std * _normal((B, 1, 20), rng))
         seen_m = with_bone_lengths(seen_m, bone_lengths(seen_m) * stretch)
+        depth = keypoints_m[..., 2] * flatten / wrist_m[..., 2:].clamp_min(MIN_DEPTH_M)
+        depth = depth + self.depth_factor * reach[:, 0] * self._error(self.ray_std, (B, T, 21), rng)
+        image_m = image_hand(seen_m, rays, depth - depth[..., :1])
         score = 1.0 - 0.1 * torch.rand(B, T, generator=rng, device=rng.device)
-        return replace(_seen(seen_m, rays), offset=offset, score=score)
+        return replace(_seen(seen_m, image_m, rays), offset=offset, score=score)
 
     def _error(self, std: tuple[float, float, float], shape: tuple[int, ...], rng: torch.Generator) -> Tensor:
         """Bias, drift and frame error summed, (B,T,…)."""
@@ -212,6 +219,7 @@ def swap_poses(seen: Seen, rate: float, rng: torch.Generator) -> Seen:
     return replace(
         seen,
         keypoints_m=torch.where(swap[..., None, None], seen.keypoints_m[other, slot], seen.keypoints_m),
+        image_m=torch.where(swap[..., None, None], seen.image_m[other, slot], seen.image_m),
         rays=torch.where(swap[..., None, None], seen.rays[other, slot], seen.rays),
         score=torch.where(swap, seen.score[other, slot], seen.score),
     )
@@ -233,7 +241,29 @@ def roll(truth: Truth, seen: Seen, rng: torch.Generator) -> tuple[Truth, Seen]:
         keypoints_m=truth.keypoints_m @ Rt,
         wrist_m=(truth.wrist_m[:, :, None] @ Rt)[:, :, 0],
     )
-    return turned, replace(seen, keypoints_m=seen.keypoints_m @ Rt, rays=seen.rays @ Rt[..., :2, :2])
+    return turned, replace(
+        seen,
+        keypoints_m=seen.keypoints_m @ Rt,
+        image_m=seen.image_m @ Rt,
+        rays=seen.rays @ Rt[..., :2, :2],
+    )
+
+
+def refocus(truth: Truth, seen: Seen, spread: float, rng: torch.Generator) -> tuple[Truth, Seen]:
+    """The same as understood by someone who has the camera's focal length wrong, as without calibration.
+
+    Args:
+        truth, seen: windows.
+        spread: standard deviation of the logarithm of the factor on the focal length, one per window.
+        rng: the dice.
+
+    Returns:
+        The windows with rays of a camera so much longer; the wrist is where those rays put it.
+    """
+    factor = torch.exp(spread * _normal((len(seen.observed), 1, 1), rng))
+    depth_m = truth.wrist_m[..., 2:] / factor
+    wrist_m = torch.cat([truth.wrist_m[..., :2], depth_m], -1)
+    return replace(truth, wrist_m=wrist_m), replace(seen, rays=seen.rays * factor[..., None])
 
 
 def shifted(values: Tensor, slots: Tensor) -> Tensor:
@@ -251,9 +281,9 @@ def project(points_m: Tensor) -> Tensor:
     return points_m[..., :2] / points_m[..., 2:].clamp_min(0.05)
 
 
-def _seen(keypoints_m: Tensor, rays: Tensor) -> Seen:
+def _seen(keypoints_m: Tensor, image_m: Tensor, rays: Tensor) -> Seen:
     one = torch.ones_like(keypoints_m[..., 0, 0])
-    return Seen(one.bool(), keypoints_m, rays, 0.95 * one, torch.zeros_like(one))
+    return Seen(one.bool(), keypoints_m, image_m, rays, 0.95 * one, torch.zeros_like(one))
 
 
 def _normal(shape: tuple[int, ...], rng: torch.Generator) -> Tensor:

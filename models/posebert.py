@@ -14,6 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+# Half a second slot by slot, for the retargeter; then coarser, as far as hands can be foreseen at all.
+FUTURE_SLOTS = (*range(1, 16), 20, 25, 30)
 POSE_DIM = 16 * 6 + 3  # 16 rotations in 6D, then the wrist's location, see models.canonical
 POSE_GROUPS = (6, 18, 18, 18, 18, 18, 3)  # wrist; index, middle, pinky, ring, thumb; location
 # Added to the score of a slot that may not be looked at; finite, so that no visible slot at all gives no NaN.
@@ -38,7 +40,7 @@ class PoseBertConfig:
         start: "mean" refines from the mean pose, "observed" from the pose given for each slot.
         mix: start from a learned mixture of the observed slots; needs start="observed".
         relative_bias: learn how much each head looks at slots so and so far away.
-        causal: a slot looks at no later one, so every slot of a training window is an online estimate.
+        future: the instants past the window to predict, in slots past its last.
     """
 
     in_dim: int = 111
@@ -54,7 +56,7 @@ class PoseBertConfig:
     start: str = "mean"
     mix: bool = False
     relative_bias: bool = False
-    causal: bool = False
+    future: tuple[int, ...] = FUTURE_SLOTS
 
     def __post_init__(self) -> None:
         if self.start not in ("mean", "observed"):
@@ -63,7 +65,7 @@ class PoseBertConfig:
             raise ValueError(f"mix needs start='observed' and out_dim={POSE_DIM}, got {self}")
 
     @staticmethod
-    def ours(in_dim: int, width: int = 256, causal: bool = False) -> PoseBertConfig:
+    def ours(in_dim: int, width: int = 256, future: tuple[int, ...] = FUTURE_SLOTS) -> PoseBertConfig:
         """The configuration that starts from the observation."""
         return PoseBertConfig(
             in_dim=in_dim,
@@ -76,7 +78,7 @@ class PoseBertConfig:
             start="observed",
             mix=True,
             relative_bias=True,
-            causal=causal,
+            future=future,
         )
 
 
@@ -97,7 +99,14 @@ class PoseBert(nn.Module):
         self.mixture = Mixture(config) if config.mix else None
         self.register_buffer("mean_pose", torch.zeros(config.out_dim))
 
-    def forward(self, features: Tensor, observed: Tensor, start: Tensor, asked: int | None = None) -> Tensor:
+    def forward(
+        self,
+        features: Tensor,
+        observed: Tensor,
+        start: Tensor,
+        asked: int | None = None,
+        causal: Tensor | None = None,
+    ) -> Tensor:
         """Poses of the window's slots and of the future slots after them.
 
         Args:
@@ -107,6 +116,8 @@ class PoseBert(nn.Module):
                 nearest observed one's. With start="mean" only its length is used.
             asked: estimate only the last so many slots, None for all; what the others' last block and
                 regressors would cost is saved.
+            causal: (B,) bool, windows whose slots look at no later ones, so that each of them is a live
+                estimate; None lets all look everywhere.
 
         Returns:
             (B,asked,out_dim).
@@ -117,8 +128,9 @@ class PoseBert(nn.Module):
         mask = self.mask_token.to(token.dtype)  # under autocast the tokens, too, stay in 16 bits
         token = torch.where(observed[..., None], token, mask)
         future = mask.expand(len(token), slots - T, -1)
-        x = torch.cat([token, future], 1) + self.position[:, :slots].to(token.dtype)
-        visible = self._visible(observed, slots).to(x.dtype)
+        times = slot_times(T, self.config.future, token.device)
+        x = torch.cat([token, future], 1) + self.position[:, times].to(token.dtype)
+        visible = _visible(observed, times, causal).to(x.dtype)
         y = start[:, -asked:]
         if self.config.start == "mean":
             y = self.mean_pose.expand_as(y)
@@ -126,22 +138,30 @@ class PoseBert(nn.Module):
         window = x
         for i, block in enumerate(self.blocks):
             window = x[:, :T]
-            x = block(x, T, asked if i + 1 == len(self.blocks) else slots, visible)
+            x = block(x, times, T, asked if i + 1 == len(self.blocks) else slots, visible)
             delta = delta + self.regressor(x[:, -asked:], y + delta)
         if self.mixture is not None:
-            y = self.mixture(x, window, start[:, :T], visible)
+            y = self.mixture(x, window, start[:, :T], times, visible)
         return y + delta
 
-    def _visible(self, observed: Tensor, slots: int) -> Tensor:
-        """(B,1,slots,T) to add to attention scores: 0 where a slot may look, MASKED where not."""
-        T = observed.shape[1]
-        see = observed[:, None, None, :].expand(-1, 1, slots, T)
-        if self.config.causal:
-            behind = distance(slots, T, observed.device) >= 0
-            past = see & behind
-            # Slots before the first detection have no past; they may look ahead rather than at nothing.
-            see = past | (see & ~past.any(-1, keepdim=True))
-        return torch.where(see, 0.0, MASKED)
+
+def slot_times(T: int, future: tuple[int, ...], device: torch.device) -> Tensor:
+    """(T+F,) when each slot is, in slots after the window's first."""
+    ahead = torch.tensor(future, dtype=torch.long, device=device)
+    return torch.cat([torch.arange(T, device=device), T - 1 + ahead])
+
+
+def _visible(observed: Tensor, times: Tensor, causal: Tensor | None) -> Tensor:
+    """(B,1,slots,T) to add to attention scores: 0 where a slot may look, MASKED where not."""
+    T = observed.shape[1]
+    see = observed[:, None, None, :].expand(-1, 1, len(times), T)
+    if causal is not None:
+        past = see & (distance(times, T) >= 0)
+        # Slots before the first detection have no past; they may look ahead rather than at nothing.
+        live = past | (see & ~past.any(-1, keepdim=True))
+        of = causal[:, None, None, None]
+        see = (live & of) | (see & ~of)  # ONNX Runtime chooses between numbers, not between truths
+    return torch.where(see, 0.0, MASKED)
 
 
 class Block(nn.Module):
@@ -167,9 +187,9 @@ class Block(nn.Module):
         table = torch.zeros(config.heads, 2 * config.positions - 1)
         self.bias = nn.Parameter(table) if config.relative_bias else None
 
-    def forward(self, x: Tensor, T: int, wanted: int, visible: Tensor) -> Tensor:
-        """The last `wanted` of tokens x (B,slots,D), having looked at the first T of them."""
-        B, slots, _ = x.shape
+    def forward(self, x: Tensor, times: Tensor, T: int, wanted: int, visible: Tensor) -> Tensor:
+        """The last `wanted` of tokens x (B,slots,D) at `times`, having looked at the first T of them."""
+        B = len(x)
         H, inner = self.config.heads, self.config.heads * self.config.head_dim
         normed = self.norm1(x)
         q = (
@@ -181,7 +201,7 @@ class Block(nn.Module):
         k, v = kv.permute(2, 0, 3, 1, 4)
         mask = visible[:, :, -wanted:]
         if self.bias is not None:
-            away = distance(slots, T, x.device)[-wanted:] + self.config.positions - 1
+            away = distance(times[-wanted:], T) + self.config.positions - 1
             mask = mask + self.bias.to(x.dtype)[:, away]
         # Written out: torch's fused attention on the CPU is four times slower with a mask in bf16.
         scores = (q * self.config.head_dim**-0.5) @ k.transpose(-1, -2) + mask
@@ -237,21 +257,24 @@ class Mixture(nn.Module):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
 
-    def forward(self, asking: Tensor, window: Tensor, poses: Tensor, visible: Tensor) -> Tensor:
+    def forward(
+        self, asking: Tensor, window: Tensor, poses: Tensor, times: Tensor, visible: Tensor
+    ) -> Tensor:
         """Mixtures (B,n,out_dim) of the window's poses, for the last n slots.
 
         Args:
             asking: (B,n,D) tokens of those slots.
             window: (B,T,D) tokens of the window.
             poses: (B,T,out_dim) of the window.
-            visible: (B,1,slots,T) as `PoseBert` makes it.
+            times: (slots,) see `slot_times`.
+            visible: (B,1,slots,T) which may look at which, to add to scores.
         """
         B, n, _ = asking.shape
-        T, slots = window.shape[1], visible.shape[2]
+        T = window.shape[1]
         asking = self.norm(asking)
         q = self.query(asking).view(B, n, -1, self.SIZE).transpose(1, 2)
         k = self.key(self.norm(window)).view(B, T, -1, self.SIZE).permute(0, 2, 3, 1)
-        away = distance(slots, T, asking.device)[-n:].abs()
+        away = distance(times[-n:], T).abs()
         lost = (self.SPEED * self.falloff * away).to(visible.dtype)
         scores = (q * self.SIZE**-0.5) @ k - lost + visible[:, :, -n:]
         gain = self.gain(asking).float().transpose(1, 2)[..., None]
@@ -265,6 +288,6 @@ class Mixture(nn.Module):
             return torch.cat([weights[:, g] @ part for g, part in enumerate(parts)], -1)
 
 
-def distance(slots: int, T: int, device: torch.device) -> Tensor:
+def distance(times: Tensor, T: int) -> Tensor:
     """(slots,T) how many slots the window's slot j lies before slot i; negative where it lies after."""
-    return torch.arange(slots, device=device)[:, None] - torch.arange(T, device=device)
+    return times[:, None] - torch.arange(T, device=times.device)

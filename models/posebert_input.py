@@ -23,13 +23,14 @@ from models.canonical import (
     to_canonical,
     with_bone_lengths,
 )
+from models.fusion import fuse, image_hand
 from models.hand_model import HandModel
 from models.inverse_kinematics import fit_rotations
 from models.rotations import mirror_points
 from models.window import SLOT_PERIOD_NS, WINDOW_SLOTS, Window
 
 Layout = Literal["paper", "full"]
-IN_DIM: dict[Layout, int] = {"paper": 63 + 6 + 42, "full": 63 + 6 + 42 + 3 + 20 + 2}
+IN_DIM: dict[Layout, int] = {"paper": 63 + 6 + 42, "full": 63 + 6 + 63 + 42 + 3 + 20 + 2}
 POSE_DIM = 16 * 6 + 3  # 16 rotations in 6D, then the wrist's location
 
 # The paper's 2D is −1…1 across the frame: so are rays, at the field of view assumed of uncalibrated cameras.
@@ -39,18 +40,19 @@ _TINY = 1e-6
 
 
 def describe(
-    keypoints_m: Array, rays: Array, score: Array, lengths_m: Array, layout: Layout
+    keypoints_m: Array, image_m: Array, rays: Array, score: Array, lengths_m: Array, layout: Layout
 ) -> tuple[Array, Array]:
     """Features and wrist location of detected right hands.
 
     "paper": canonical keypoints of mean bone length (63, metres), 6D of the rotation removed (6), 2D (42).
-    "full": the same in decimetres with the 2D relative to the wrist and scaled to one (42), then where in the
-    image and how large it is (3), how much longer than the mean hand's each bone was, as a logarithm (20: a
-    foreshortened bone tells that its depth is wrong), score and time offset (2; the offset is 0 until
-    `set_offset`).
+    "full": the same in decimetres; the second opinion, turned alike, less the first (63); the 2D relative to
+    the wrist and scaled to one (42), where in the image and how large it is (3); how much longer than the mean
+    hand's each bone was, as a logarithm (20: a foreshortened bone tells that its depth is wrong); score and
+    time offset (2; the offset is 0 until `set_offset`).
 
     Args:
         keypoints_m: (…,21,3) wrist-relative, camera axes.
+        image_m: (…,21,3) the second opinion, see `models.fusion.image_hand`.
         rays: (…,21,2) see `models.canonical.rays_of_pixels`.
         score: (…,) detector confidence.
         lengths_m: (20,) bone lengths of the mean hand.
@@ -64,7 +66,8 @@ def describe(
     normal = with_bone_lengths(keypoints_m, lengths_m)
     M = canonical_frame(normal)
     canonical = to_canonical(normal, M).reshape(*lead, 63)
-    location = location_of_wrist(locate_wrist(normal - normal[..., :1, :], rays))
+    centred = normal - normal[..., :1, :]
+    location = location_of_wrist(locate_wrist(centred, rays))
     if layout == "paper":
         flat = (rays * float(_RAYS_TO_FRAME)).reshape(*lead, 42)
         return xp.concatenate([canonical, encode_6d(M), flat], -1), location
@@ -73,9 +76,11 @@ def describe(
     size = xp.sqrt(xp.clip((flat * flat).sum(-1).mean(-1), _TINY, None))[..., None]
     stretch = xp.log(xp.clip(bone_lengths(keypoints_m), _TINY, None) / lengths_m)
     stretch = xp.clip(stretch, -1.0, 1.0)
+    second = to_canonical(with_bone_lengths(image_m, lengths_m), M).reshape(*lead, 63)
     parts = [
         canonical * _DECIMETRES,
         encode_6d(M),
+        (second - canonical) * _DECIMETRES,
         (flat / size[..., None]).reshape(*lead, 42),
         wrist,
         xp.log(size) + 2.0,  # about zero for a hand that fills a quarter of the image
@@ -99,18 +104,16 @@ def start_pose(rotations: Array, location: Array) -> Array:
     return namespace(rotations).concatenate([sixd, location], -1)
 
 
-def nearest_observed(observed: np.ndarray, slots: int, causal: bool = False) -> np.ndarray:
-    """For each of `slots` slots the index (slots,) of the observed slot nearest in time.
+def nearest_observed(observed: np.ndarray, ahead: int) -> np.ndarray:
+    """For each of T + `ahead` slots the index of the last observed slot up to it; the first before that.
 
     Args:
-        observed: (T,) bool, at least one True; slots from T on are in the future.
-        slots: T or more.
-        causal: a slot takes an earlier one if there is any.
+        observed: (T,) bool, at least one True.
+        ahead: how many slots follow in the future.
     """
     (seen,) = np.nonzero(observed)
-    away = np.arange(slots)[:, None] - seen
-    cost = np.where(away < 0, -away + (slots if causal else 0), away)
-    return seen[np.argmin(cost, axis=1)]
+    last = np.maximum.accumulate(np.where(observed, np.arange(len(observed)), -1))
+    return np.concatenate([np.where(last < 0, seen[0], last), np.full(ahead, seen[-1])])
 
 
 @dataclass(frozen=True)
@@ -131,24 +134,22 @@ class NetworkInput:
 class WindowEncoder:
     """Turns windows into network input; what was worked out for a detection is kept while it is in view."""
 
-    def __init__(self, model: HandModel, layout: Layout, future: int, causal: bool) -> None:
+    def __init__(self, model: HandModel, layout: Layout, future: int) -> None:
         """
         Args:
             model: the mean hand the network was trained with.
             layout: of the features.
-            future: slots after the window.
-            causal: whether the network is.
+            future: how many instants follow the window.
         """
         self._model = model
         self._lengths_m = mean_bone_lengths(model)
         self._layout = layout
         self._future = future
-        self._causal = causal
         self._known: dict[int, tuple[np.ndarray, np.ndarray]] = {}  # by capture time: features, pose
 
     def encode(self, window: Window) -> NetworkInput:
         """Network input of a window with at least one observed slot; a left hand is mirrored to right."""
-        T, slots = WINDOW_SLOTS, WINDOW_SLOTS + self._future
+        T = WINDOW_SLOTS
         features = np.zeros((T, IN_DIM[self._layout]), dtype=np.float32)
         poses = np.zeros((T, POSE_DIM), dtype=np.float32)
         (seen,) = np.nonzero(window.observed)
@@ -159,7 +160,7 @@ class WindowEncoder:
             features[i], poses[i] = self._known[t_ns]
         offset = np.where(window.observed, (window.t_capture_ns - window.t_ns) / SLOT_PERIOD_NS, 0.0)
         features = set_offset(features, offset.astype(np.float32), self._layout)
-        start = poses[nearest_observed(window.observed, slots, self._causal)]
+        start = poses[nearest_observed(window.observed, self._future)]
         return NetworkInput(features[None], window.observed[None], start[None])
 
     def reset(self) -> None:
@@ -171,12 +172,15 @@ class WindowEncoder:
             return
         camera = window.camera
         keypoints_m = window.keypoints_m[new]
+        image_m = image_hand(keypoints_m, window.keypoints_px[new], window.depth_px[new])
         rays = rays_of_pixels(window.keypoints_px[new], camera.focal_px, np.asarray(camera.centre_px))
         if window.hand == "left":
-            keypoints_m = mirror_points(keypoints_m)
+            keypoints_m, image_m = mirror_points(keypoints_m), mirror_points(image_m)
             rays = rays * np.array([-1.0, 1.0])
-        features, location = describe(keypoints_m, rays, window.score[new], self._lengths_m, self._layout)
-        poses = start_pose(fit_rotations(keypoints_m, self._model), location)
+        features, location = describe(
+            keypoints_m, image_m, rays, window.score[new], self._lengths_m, self._layout
+        )
+        poses = start_pose(fit_rotations(fuse(keypoints_m, image_m), self._model), location)
         for i, feature, pose in zip(new, features, poses, strict=True):
             self._known[int(window.t_capture_ns[i])] = feature.astype(np.float32), pose.astype(np.float32)
 

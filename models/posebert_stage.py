@@ -63,9 +63,10 @@ class PoseBertStage:
             ) from error
         mean_hand = HandModel.load()
         self._model = mean_hand if model is None else model
-        self._encoder = WindowEncoder(mean_hand, about["layout"], about["future"], about["causal"])
-        self._instants = 1 + about["future"]
-        self.horizon_s = np.arange(1, self._instants) * (SLOT_PERIOD_NS * 1e-9)
+        ahead = np.array(about["future"], dtype=np.int64)
+        self._encoder = WindowEncoder(mean_hand, about["layout"], len(ahead))
+        self._ahead_ns = np.concatenate([[0], ahead]) * SLOT_PERIOD_NS
+        self.horizon_s = self._ahead_ns[1:] * 1e-9
         self._t_seen_ns: int | None = None
         self._last: tuple[np.ndarray, np.ndarray] | None = None  # t_ns (K,) and poses (K,99) given out last
         self._difference = np.zeros(0)  # (99,) predicted − estimated at the last re-detection
@@ -75,7 +76,7 @@ class PoseBertStage:
     def update(self, window: Window) -> HandTrajectory:
         """The trajectory at now and the next instants, one slot apart."""
         t_now_ns = window.t_now_ns
-        t_ns = t_now_ns + np.arange(self._instants, dtype=np.int64) * SLOT_PERIOD_NS
+        t_ns = t_now_ns + self._ahead_ns
         (seen,) = np.nonzero(window.observed)
         t_seen_ns = int(window.t_capture_ns[seen[-1]]) if len(seen) else None
         if t_seen_ns is None or (t_now_ns - t_seen_ns) * 1e-9 > GAP_BRIDGED_S:
@@ -109,7 +110,7 @@ class PoseBertStage:
         given = self._encoder.encode(window)
         inputs = {"features": given.features, "observed": given.observed, "start": given.start}
         (pose,) = self._session.run(None, inputs)
-        return pose[0, -self._instants :].astype(np.float64)
+        return pose[0, -len(self._ahead_ns) :].astype(np.float64)
 
     def _rejoined(self, poses: np.ndarray, t_ns: np.ndarray, tracking: bool) -> np.ndarray:
         """The poses, led over from what was predicted in the gap that has just ended."""

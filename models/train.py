@@ -36,6 +36,7 @@ from models.clips import Clips, load_clips
 from models.curves import Curves
 from models.errors import ModelError
 from models.fitted_noise import FittedObservations
+from models.fusion import fuse
 from models.gru import BiGru
 from models.hand_model import HandModel
 from models.hand_torch import HandKinematics
@@ -43,8 +44,17 @@ from models.inverse_kinematics_torch import HandFit
 from models.losses import LossConfig, pose_losses
 from models.metrics import accel_error, mpjpe, pa_mpjpe
 from models.motion.detector_noise import FittedNoise
-from models.noise import DetectorNoise, GapConfig, GaussianNoise, ObservationNoise, Seen, Truth, roll
-from models.posebert import PoseBert, PoseBertConfig
+from models.noise import (
+    DetectorNoise,
+    GapConfig,
+    GaussianNoise,
+    ObservationNoise,
+    Seen,
+    Truth,
+    refocus,
+    roll,
+)
+from models.posebert import FUTURE_SLOTS, PoseBert, PoseBertConfig, distance, slot_times
 from models.posebert_input import IN_DIM, Layout, describe, mean_bone_lengths, set_offset, start_pose
 from models.window import WINDOW_SLOTS
 
@@ -70,10 +80,10 @@ class TrainConfig:
     large as the paper's network of the same width and with its input and loss."""
     width: int = 256
     """Width of a token."""
-    causal: bool = False
-    """Slots look at no later one, so each slot of a window trains the online estimate."""
-    future: int = 15
-    """Slots past the newest frame."""
+    causal_share: float = 0.5
+    """Share of windows whose slots look at no later one, so that each of them trains the live estimate."""
+    future: tuple[int, ...] = FUTURE_SLOTS
+    """Which slots past the newest frame to predict."""
     batch: int = 128
     """Windows a step, of all processes together."""
     pairs_share: float = 0.5
@@ -95,6 +105,8 @@ class TrainConfig:
     """What python -m app.corpus_noise wrote."""
     roll_rate: float = 0.5
     """Share of batches seen by cameras turned about their optical axis."""
+    focal_spread: float = 0.15
+    """Standard deviation of the logarithm of what the camera's focal length is mistaken by."""
     gaps: GapConfig = field(default_factory=GapConfig)
     """What is masked."""
     loss: LossConfig = field(default_factory=LossConfig)
@@ -206,31 +218,40 @@ class Teacher:
         seen = _stacked([seen for _, seen in parts])
         if self.numpy_rng.random() < self.config.roll_rate:
             truth, seen = roll(truth, seen, self.rng)
+        truth, seen = refocus(truth, seen, self.config.focal_spread, self.rng)
         return truth, self.config.gaps(seen, self.rng)
 
-    def encode(self, seen: Seen) -> tuple[Tensor, Tensor, Tensor]:
-        """Features (B,T,in_dim), observed (B,T) and start (B,T+F,99) of windows."""
-        features, location = describe(seen.keypoints_m, seen.rays, seen.score, self.lengths_m, self.layout)
+    def encode(self, seen: Seen, causal: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Features (B,T,in_dim), observed (B,T) and start (B,T+F,99) of windows, some causal (B,)."""
+        features, location = describe(
+            seen.keypoints_m, seen.image_m, seen.rays, seen.score, self.lengths_m, self.layout
+        )
         features = set_offset(features, seen.offset, self.layout)
-        poses = start_pose(self.fit(seen.keypoints_m), location)
+        poses = start_pose(self.fit(fuse(seen.keypoints_m, seen.image_m)), location)
         row = torch.arange(len(poses), device=poses.device)[:, None]
-        nearest = nearest_observed(seen.observed, WINDOW_SLOTS + self.config.future, self.config.causal)
-        return features, seen.observed, poses[row, nearest]
+        times = slot_times(WINDOW_SLOTS, self.config.future, poses.device)
+        return features, seen.observed, poses[row, nearest_observed(seen.observed, times, causal)]
+
+    def causal(self, count: int) -> Tensor:
+        """(B,) which of `count` windows are to be causal."""
+        dice = torch.rand(count, generator=self.rng, device=self.rng.device)
+        return dice < self.config.causal_share
 
     def mean_pose(self) -> Tensor:
         """(99,) what the poses to train on are on average, for networks that start there."""
-        truth, _ = (self.motion or self.pairs).sample(512, WINDOW_SLOTS, 0, np.random.default_rng(0))  # type: ignore[union-attr]
+        clips = self.motion or self.pairs
+        assert clips is not None
+        truth, _ = clips.sample(512, WINDOW_SLOTS, (), np.random.default_rng(0))
         R = truth.rotations.flatten(0, 1).mean(0)
         return torch.cat([encode_6d(R).flatten(), torch.tensor([0.0, 0.0, 0.7])])  # 0.7: half a metre away
 
 
-def nearest_observed(observed: Tensor, slots: int, causal: bool) -> Tensor:
-    """(B,slots) index of the observed slot nearest to each slot, as `models.posebert_input` has it."""
+def nearest_observed(observed: Tensor, times: Tensor, causal: Tensor) -> Tensor:
+    """(B,slots) index of the observed slot nearest to each time, as `models.posebert_input` has it."""
     T = observed.shape[1]
-    slot = torch.arange(T, device=observed.device)
-    away = torch.arange(slots, device=observed.device)[:, None] - slot
-    cost = torch.where(away < 0, -away + (slots if causal else 0), away)
-    return torch.where(observed[:, None], cost, 4 * slots).argmin(-1)
+    away = distance(times, T)
+    cost = torch.where(away < 0, -away + T * causal[:, None, None], away)
+    return torch.where(observed[:, None], cost, 8 * T).argmin(-1)
 
 
 def observation_noise(config: TrainConfig) -> ObservationNoise:
@@ -253,9 +274,13 @@ def build(config: TrainConfig) -> PoseBert | BiGru:
     """The network asked for."""
     in_dim = IN_DIM[layout_of(config)]
     if config.network == "ours":
-        return PoseBert(PoseBertConfig.ours(in_dim, config.width, config.causal))
+        return PoseBert(PoseBertConfig.ours(in_dim, config.width, config.future))
     sizes = PoseBertConfig(
-        in_dim=in_dim, width=config.width, heads=config.width // 64, feed_forward=config.width
+        in_dim=in_dim,
+        width=config.width,
+        heads=config.width // 64,
+        feed_forward=config.width,
+        future=config.future,
     )
     return PoseBert(sizes) if config.network == "paper" else BiGru(sizes)
 
@@ -277,6 +302,7 @@ def _train(config: TrainConfig, world: World) -> Path:
     curves = Curves(out, step) if main else None
     if main:
         (out / "config.json").write_text(json.dumps(asdict(config), indent=1, default=str))
+    even = WINDOW_SLOTS + sum(slot == i + 1 for i, slot in enumerate(config.future))
     sums: dict[str, float] = {}
     began = time.perf_counter()
     progress = tqdm(total=config.steps, initial=step, disable=not main, unit="step", dynamic_ncols=True)
@@ -284,11 +310,14 @@ def _train(config: TrainConfig, world: World) -> Path:
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(config, step)
         truth, seen = teacher.batch(max(1, config.batch // world.size))
-        features, observed, start = teacher.encode(seen)
+        causal = teacher.causal(len(seen.observed))
+        features, observed, start = teacher.encode(seen, causal)
         with torch.autocast(world.device.type, torch.bfloat16, enabled=config.bf16):
-            pose = model(features, observed, start)
+            pose = model(features, observed, start, causal=causal)
         loss = config.loss if config.network == "ours" else LossConfig.paper()
-        terms = pose_losses(pose.float(), start, truth, observed.any(1), WINDOW_SLOTS, teacher.hand, loss)
+        terms = pose_losses(
+            pose.float(), start, truth, observed.any(1), WINDOW_SLOTS, teacher.hand, loss, even
+        )
         optimizer.zero_grad(set_to_none=True)
         terms["total"].backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -319,7 +348,7 @@ def _train(config: TrainConfig, world: World) -> Path:
         from models.export import export_onnx
 
         curves.draw()
-        export_onnx(average.cpu(), out / "posebert.onnx", layout_of(config), config.future)
+        export_onnx(average.cpu(), out / "posebert.onnx", layout_of(config))
     return out / "posebert.onnx"
 
 
@@ -329,15 +358,16 @@ def validate(network: PoseBert | BiGru, teacher: Teacher, clips: Clips) -> dict[
 
     `raw_…` is the detector's own error on the frames it saw; `worst_pa` the largest ratio of ours to that.
     """
-    future = teacher.config.future
+    future = list(teacher.config.future)
     per_clip: list[dict[str, float]] = []
     for index, length in enumerate(clips.lengths):
         estimates, truths, raws = [], [], []
         for frames in np.array_split(np.arange(length), math.ceil(length / 128)):
             truth, seen = clips.ending(index, frames, WINDOW_SLOTS, future)
             assert seen is not None
-            _, observed, start = encoded = teacher.encode(_moved(seen, teacher.device))
-            pose = network(encoded[0], observed, start, asked=future + 1)
+            live = torch.ones(len(frames), dtype=torch.bool, device=teacher.device)
+            features, observed, start = teacher.encode(_moved(seen, teacher.device), live)
+            pose = network(features, observed, start, len(future) + 1, live)
             keypoints = teacher.hand(decode_6d(pose[..., :96].unflatten(-1, (16, 6))))
             estimates.append(keypoints.cpu().numpy())
             truths.append(truth.keypoints_m[:, WINDOW_SLOTS - 1 :].numpy())
@@ -356,14 +386,12 @@ def validate(network: PoseBert | BiGru, teacher: Teacher, clips: Clips) -> dict[
             "raw_mpjpe": mpjpe(raw[seen_now], true[seen_now, 0]).mean(),
             "raw_pa": pa_mpjpe(raw[seen_now], true[seen_now, 0]).mean(),
         }
-        for ahead in (5, 10, 15):
-            if ahead <= future and length > ahead:
-                inside = started[:-ahead]
-                errors[f"pa_{ahead}"] = pa_mpjpe(
-                    estimate[:-ahead][inside, ahead], true[:-ahead][inside, ahead]
-                ).mean()
-                hold = estimate[:-ahead][inside, 0]
-                errors[f"hold_pa_{ahead}"] = pa_mpjpe(hold, true[:-ahead][inside, ahead]).mean()
+        for ahead in (5, 10, 15, 30):
+            if ahead in future and length > ahead:
+                inside, k = started[:-ahead], 1 + future.index(ahead)
+                target = true[:-ahead][inside, k]
+                errors[f"pa_{ahead}"] = pa_mpjpe(estimate[:-ahead][inside, k], target).mean()
+                errors[f"hold_pa_{ahead}"] = pa_mpjpe(estimate[:-ahead][inside, 0], target).mean()
         per_clip.append({name: 1e3 * float(value) for name, value in errors.items()})
     result = {name: float(np.mean([clip[name] for clip in per_clip])) for name in per_clip[0]}
     result["worst_pa"] = max(clip["pa_seen"] / clip["raw_pa"] for clip in per_clip)
@@ -424,11 +452,11 @@ def _resume(
         return 0, 0.0
     state = torch.load(file, map_location="cpu", weights_only=True)
     saved = json.loads(state["config"])
-    for name in ("network", "width", "causal"):
-        if saved[name] != getattr(config, name):
+    for name in ("network", "width", "future"):
+        wanted = json.loads(json.dumps(getattr(config, name)))
+        if saved[name] != wanted:
             raise ModelError(
-                f"{file} is of a run with {name} {saved[name]}, not {getattr(config, name)}; "
-                "give another --out"
+                f"{file} is of a run with {name} {saved[name]}, not {wanted}; give another --out"
             )
     network.load_state_dict(state["network"])
     average.load_state_dict(state["average"])

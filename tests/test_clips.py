@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from training_examples import moving_hand, write_clips
 
 from models.clips import load_clips
@@ -12,7 +13,7 @@ from models.errors import ModelError
 
 def test_windows_are_stretches_of_a_clip(tmp_path):
     clips = load_clips((write_clips(tmp_path / "a"),), filmed=False)
-    truth, seen = clips.sample(20, 64, 15, np.random.default_rng(0))
+    truth, seen = clips.sample(20, 64, range(1, 16), np.random.default_rng(0))
     assert seen is None
     assert clips.minutes == pytest.approx(300 / 1800)
     sources = [moving_hand(100, seed)[1].astype(np.float32) for seed in range(3)]
@@ -20,9 +21,26 @@ def test_windows_are_stretches_of_a_clip(tmp_path):
         assert any((window == source[i : i + 79]).all() for source in sources for i in range(22))
 
 
+def test_at_another_pace_each_detection_tells_how_late_it_is(tmp_path):
+    clips = load_clips((write_clips(tmp_path / "a", frames=200, filmed=True),), filmed=True)
+    truth, seen = clips.sample(200, 64, (1, 30), np.random.default_rng(0), paces=(0.6, 0.6))
+    slow = np.abs(seen.offset.numpy()).max(axis=1) > 0.1
+    assert 60 < slow.sum() < 140  # the others take a frame a slot
+    assert np.abs(seen.offset.numpy()).max() <= 0.5 / 0.6 + 1e-6
+    np.testing.assert_array_equal(seen.offset[:, -1], 0.0)
+    assert seen.observed[torch.tensor(slow)].float().mean() < 0.7  # three frames for five slots
+    # A detection, 5 mm of noise aside, is the truth moved on by its offset.
+    velocity = np.gradient(truth.keypoints_m[:, :64].numpy(), axis=1)
+    moved_m = truth.keypoints_m[:, :64].numpy() + seen.offset.numpy()[..., None, None] * velocity
+    error_m = np.linalg.norm(moved_m - seen.keypoints_m.numpy(), axis=-1).mean(-1)
+    assert error_m[seen.observed.numpy()].mean() < 0.009
+    R = truth.rotations.numpy()
+    np.testing.assert_allclose(R @ np.swapaxes(R, -1, -2), np.broadcast_to(np.eye(3), R.shape), atol=1e-5)
+
+
 def test_a_clip_shorter_than_a_window_is_held(tmp_path):
     clips = load_clips((write_clips(tmp_path / "a", frames=30, filmed=True),), filmed=True)
-    truth, seen = clips.sample(4, 64, 15, np.random.default_rng(0))
+    truth, seen = clips.sample(4, 64, range(1, 16), np.random.default_rng(0))
     np.testing.assert_array_equal(truth.wrist_m[:, 30:], truth.wrist_m[:, 29:30].expand(-1, 49, -1))
     assert seen.observed[:, :30].all()
     assert not seen.observed[:, 30:].any()
@@ -31,7 +49,7 @@ def test_a_clip_shorter_than_a_window_is_held(tmp_path):
 def test_online_windows_end_at_their_frame_and_hold_nothing_from_before_the_clip(tmp_path):
     clips = load_clips((write_clips(tmp_path / "a", filmed=True),), filmed=True)
     frames = np.array([0, 10, 99])
-    truth, seen = clips.ending(1, frames, 64, 15)
+    truth, seen = clips.ending(1, frames, 64, (1, 2, 30))
     _, keypoints_m, _ = moving_hand(100, 1)
     np.testing.assert_allclose(truth.keypoints_m[:, 63], keypoints_m[frames], atol=1e-6)
     np.testing.assert_array_equal(seen.observed.sum(1), [1, 11, 64 - 5])

@@ -1,8 +1,9 @@
 """Two opinions of the detector made into one."""
 
 import numpy as np
+import torch
 
-from models.fusion import fuse_depth
+from models.fusion import fuse_depth, image_hand
 from models.hand_model import HandModel
 
 
@@ -31,5 +32,18 @@ def test_a_second_opinion_without_the_firsts_error_halves_it():
 def test_without_a_second_opinion_the_first_stands():
     keypoints_m = open_hand()
     for depth_px in (np.full(21, np.nan), np.full(21, np.inf)):
-        assert fuse_depth(keypoints_m, image_of(keypoints_m)[0], depth_px) is keypoints_m
-    assert fuse_depth(keypoints_m, np.zeros((21, 2)), np.zeros(21)) is keypoints_m
+        fused_m = fuse_depth(keypoints_m, image_of(keypoints_m)[0], depth_px)
+        np.testing.assert_allclose(fused_m, keypoints_m, atol=1e-15)
+    fused_m = fuse_depth(keypoints_m, np.zeros((21, 2)), np.zeros(21))
+    np.testing.assert_allclose(fused_m, keypoints_m, atol=1e-15)
+
+
+def test_many_hands_at_once_in_torch_as_one_by_one_in_numpy():
+    rng = np.random.default_rng(0)
+    keypoints_m = open_hand() + rng.normal(0.0, 0.01, (2, 3, 21, 3))
+    pixels, depth_px = rng.normal(0.0, 60.0, (2, 3, 21, 2)), rng.normal(0.0, 30.0, (2, 3, 21))
+    depth_px[0, 0] = np.nan
+    together = image_hand(*(torch.as_tensor(x) for x in (keypoints_m, pixels, depth_px))).numpy()
+    for i, j in np.ndindex(2, 3):
+        alone = image_hand(keypoints_m[i, j], pixels[i, j], depth_px[i, j])
+        np.testing.assert_allclose(together[i, j], alone, atol=1e-12)

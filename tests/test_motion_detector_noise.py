@@ -12,8 +12,9 @@ from models.errors import ModelError
 from models.hand_model import HandModel
 from models.metrics import accel_error, mpjpe, pa_mpjpe
 from models.motion.detector_features import Errors, view_of
-from models.motion.detector_fit import Pairs, estimated_lag, fit_noise
-from models.motion.detector_noise import FittedNoise, delayed
+from models.motion.detector_fit import estimated_lag, fit_noise
+from models.motion.detector_noise import FittedNoise, ages, delayed
+from models.motion.detector_pairs import Pairs
 from models.motion.generator import MotionGenerator
 from models.rotations import matrix_from_axis_angle
 
@@ -42,14 +43,24 @@ def toy_detector(truth: Pairs, rng: np.random.Generator, lag_frames: float = 0.6
     pixels = view.keypoints_px[0] + 0.02 * view.size_px[0][:, None, None] * wander[:, :42].reshape(
         count, 21, 2
     )
+    # The second opinion is too flat, and errs in depth as the first does.
+    in_depth = 0.015 * wander[:, :63].reshape(count, 21, 3)[..., 2]
+    depth_px = 0.7 * view.depth_px[0] + view.size_px[0][:, None] * (in_depth - in_depth[:, :1])
     seen = np.zeros(count, bool)
     state = True
     for i in range(count):
         edge_on = abs(view.frame[0, i, 2, 2]) < 0.35
         state = rng.random() > (0.10 if edge_on else 0.01) if state else bool(rng.random() < 0.12)
         seen[i] = state
-    said[~seen], pixels[~seen] = np.nan, np.nan
-    return replace(truth, observed=seen, observed_m=said, observed_px=pixels, score=np.where(seen, 0.9, 0.0))
+    said[~seen], pixels[~seen], depth_px[~seen] = np.nan, np.nan, np.nan
+    return replace(
+        truth,
+        observed=seen,
+        observed_m=said,
+        observed_px=pixels,
+        observed_depth_px=depth_px,
+        score=np.where(seen, 0.9, 0.0),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +69,7 @@ def truths() -> list[Pairs]:
     nothing = np.zeros(FRAMES)
     return [
         Pairs(
-            batch.keypoints_m[i], batch.wrist_m[i], nothing.astype(bool), nothing, nothing, nothing,
+            batch.keypoints_m[i], batch.wrist_m[i], nothing.astype(bool), nothing, nothing, nothing, nothing,
             camera.focal_px, np.array(camera.centre_px), np.array(camera.size_px),
         )
         for i, camera in enumerate(batch.cameras)
@@ -87,6 +98,7 @@ def sampled(noise: FittedNoise, corpus: list[Pairs]) -> list[Pairs]:
             observed=made.observed[i],
             observed_m=made.observed_m[i].astype(float),
             observed_px=made.observed_px[i],
+            observed_depth_px=made.observed_depth_px[i],
             score=made.score[i],
         )
         for i, clip in enumerate(corpus)
@@ -105,14 +117,27 @@ def gap_frames(clips: list[Pairs]) -> float:
 
 def test_errors_come_apart_and_together_again(corpus: list[Pairs]) -> None:
     clip = corpus[0]
-    view = clip.view(0.0)
-    flat = replace(view, **{name: getattr(view, name)[0] for name in vars(view)})
-    whole = np.where(np.isfinite(clip.observed_m), clip.observed_m, clip.keypoints_m)
-    pixels = np.where(np.isfinite(clip.observed_px), clip.observed_px, flat.keypoints_px)
-    errors = Errors.of(flat, whole, pixels, np.full(FRAMES, 0.9))
-    again_m, again_px = Errors.from_stacked(errors.stacked()).applied(flat)
-    assert np.abs(again_m - whole).max() < 1e-9
-    assert np.abs(again_px - pixels).max() < 1e-6
+    view = clip.seen_view(0.0)
+    seen = clip.observed
+    again_m, again_px, again_depth_px = Errors.from_stacked(clip.errors(0.0)).applied(view)
+    assert np.abs(again_m - clip.observed_m[seen]).max() < 1e-9
+    assert np.abs(again_px - clip.observed_px[seen]).max() < 1e-6
+    assert np.abs(again_depth_px - clip.observed_depth_px[seen]).max() < 1e-6
+
+
+def test_depth_in_the_picture_is_what_weak_perspective_makes_of_it() -> None:
+    hand_m = np.zeros((1, 2, 21, 3))
+    hand_m[..., 1:, :2] = np.random.default_rng(0).normal(0.0, 0.05, (20, 2))
+    hand_m[..., 8, 2] = 0.03
+    camera = np.array([600.0]), np.array([[320.0, 240.0]]), np.array([[640.0, 480.0]])
+    view = view_of(hand_m, np.tile([0.0, 0.0, 0.5], (1, 2, 1)), *camera)
+    assert view.depth_px[0, :, 8] == pytest.approx(36.0)
+    assert view.depth_px[0, :, 4] == pytest.approx(0.0)
+
+
+def test_states_age() -> None:
+    states = np.array([True, True, False, False, False, True])
+    assert ages(states).tolist() == [30, 31, 1, 2, 3, 1]
 
 
 def test_lag_is_found(corpus: list[Pairs]) -> None:
@@ -144,6 +169,28 @@ def test_samples_have_the_detector_s_bias(corpus: list[Pairs], sampled: list[Pai
     assert size(sampled) == pytest.approx(size(corpus), abs=0.03)
 
 
+def depth_errors(clips: list[Pairs]) -> tuple[np.ndarray, np.ndarray]:
+    """Of the first opinion, hand axes left aside, and of the second, both flattened."""
+    first, second = [], []
+    for clip in clips:
+        view, seen = clip.seen_view(0.6), clip.observed
+        apart = Errors.from_stacked(clip.errors(0.6))
+        bent = apart.shape_m @ np.swapaxes(view.frame, 1, 2)
+        first.append(bent[:, 1:, 2] - bent[:, :1, 2])
+        said = clip.observed_depth_px[seen] / view.size_px[:, None]
+        second.append((said - 0.7 * view.depth_px / view.size_px[:, None])[:, 1:])
+    return np.concatenate(first).ravel(), np.concatenate(second).ravel()
+
+
+def test_second_opinion_errs_as_the_detector_s(corpus: list[Pairs], sampled: list[Pairs]) -> None:
+    (first, second), (first_made, second_made) = depth_errors(corpus), depth_errors(sampled)
+    assert abs(second_made.mean()) < 0.01  # as flat
+    assert second_made.std() == pytest.approx(second.std(), rel=0.2)
+    shared, shared_made = np.corrcoef(first, second)[0, 1], np.corrcoef(first_made, second_made)[0, 1]
+    assert shared > 0.4
+    assert shared_made == pytest.approx(shared, abs=0.2)
+
+
 def test_samples_are_lost_as_often_and_as_long(corpus: list[Pairs], sampled: list[Pairs]) -> None:
     def rate(clips: list[Pairs]) -> float:
         return float(np.mean([clip.observed.mean() for clip in clips]))
@@ -167,7 +214,10 @@ def test_unobserved_frames_hold_nothing(sampled: list[Pairs]) -> None:
         assert np.isnan(clip.observed_m[~clip.observed]).all()
         assert np.isfinite(clip.observed_m[clip.observed]).all()
         assert (clip.score[~clip.observed] == 0.0).all()
+        assert np.isnan(clip.observed_depth_px[~clip.observed]).all()
+        assert np.isfinite(clip.observed_depth_px[clip.observed]).all()
         assert np.abs(clip.observed_m[clip.observed][:, 0]).max() < 1e-7
+        assert np.abs(clip.observed_depth_px[clip.observed][:, 0]).max() < 1e-7
 
 
 def test_wrong_beliefs_are_learnt_and_repeated(truths: list[Pairs], corpus: list[Pairs]) -> None:
@@ -183,6 +233,8 @@ def test_wrong_beliefs_are_learnt_and_repeated(truths: list[Pairs], corpus: list
     keypoints_m = np.stack([clip.keypoints_m for clip in corpus])
     wrist_m = np.stack([clip.wrist_m for clip in corpus])
     out = made.sample(np.random.default_rng(0), keypoints_m, wrist_m, *camera_arrays(corpus))
+    kinds = {getattr(out, name).dtype for name in vars(out)}
+    assert kinds == {np.dtype(bool), np.dtype(np.float32)}
     view = view_of(keypoints_m, wrist_m, *camera_arrays(corpus))
     error = np.linalg.norm(out.observed_m[..., 9, :] - view.keypoints_m[..., 9, :], axis=-1)[out.observed]
     assert 0.03 < (error > 0.05).mean() < 0.3

@@ -9,7 +9,7 @@ import torch
 from training_examples import truth_windows
 
 from models.metrics import pa_mpjpe
-from models.noise import DetectorNoise, GapConfig, GaussianNoise, mask_slots, roll, shifted, swap_poses
+from models.noise import DetectorNoise, GapConfig, GaussianNoise, mask_slots, refocus, roll, shifted, swap_poses
 
 T, S = 64, 70
 TRUTH = truth_windows(16, S)
@@ -68,10 +68,30 @@ def test_swapped_poses_are_other_windows_poses():
 def test_rolling_turns_truth_and_detection_alike():
     truth, seen = roll(TRUTH, clean(), generator())
     torch.testing.assert_close(seen.keypoints_m, truth.keypoints_m[:, :T])
+    torch.testing.assert_close(seen.image_m, truth.keypoints_m[:, :T])
     points_m = truth.keypoints_m + truth.wrist_m[:, :, None]
     rays = points_m[..., :2] / points_m[..., 2:]
     torch.testing.assert_close(seen.rays, rays[:, :T])
     assert not torch.allclose(truth.keypoints_m, TRUTH.keypoints_m)
+
+
+def test_a_mistaken_focal_length_moves_the_wrist_along_its_new_rays():
+    truth, seen = refocus(TRUTH, clean(), 0.3, generator())
+    factor = TRUTH.wrist_m[..., 2] / truth.wrist_m[..., 2]
+    assert factor.std(0).min() > 0.1  # one per window
+    assert factor.std(1).max() < 1e-5
+    wrist = truth.wrist_m[:, :T]
+    torch.testing.assert_close(seen.rays[:, :, 0], wrist[..., :2] / wrist[..., 2:])
+    torch.testing.assert_close(truth.keypoints_m, TRUTH.keypoints_m)
+
+
+def test_the_second_opinion_of_a_made_up_detector_errs_in_its_own_way():
+    seen = DetectorNoise()(TRUTH, T, generator())
+    truth_m = TRUTH.keypoints_m[:, :T]
+    first, second = seen.keypoints_m - truth_m, seen.image_m - truth_m
+    assert 0.003 < second.norm(dim=-1).mean() < 0.04
+    depth = torch.stack([first[..., 1:, 2].flatten(), second[..., 1:, 2].flatten()])
+    assert torch.corrcoef(depth)[0, 1] < 0.9
 
 
 def test_detector_noise_is_about_as_large_as_measured():

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from models.gru import BiGru
-from models.posebert import PoseBert, PoseBertConfig
+from models.posebert import FUTURE_SLOTS, PoseBert, PoseBertConfig, slot_times
 from models.posebert_input import IN_DIM, POSE_DIM
 
 SMALL = {"width": 32, "heads": 2, "head_dim": 16, "feed_forward": 32, "positions": 96, "dropout": 0.0}
@@ -14,8 +16,8 @@ PAPER = PoseBertConfig(**SMALL)
 OURS = PoseBertConfig(
     in_dim=IN_DIM["full"], start="observed", mix=True, relative_bias=True, position_std=0.02, **SMALL
 )
-CAUSAL = PoseBertConfig(**{**vars(OURS), "causal": True})
-T, FUTURE = 64, 15
+T, FUTURE = 64, len(FUTURE_SLOTS)
+LIVE = torch.tensor([True, False])
 
 
 def window(config: PoseBertConfig, batch: int = 2) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -50,30 +52,34 @@ def test_gru_is_of_equal_size():
 
 @pytest.mark.parametrize(
     ("kind", "config"),
-    [(PoseBert, PAPER), (PoseBert, OURS), (PoseBert, CAUSAL), (BiGru, PAPER)],
-    ids=["paper", "ours", "causal", "gru"],
+    [(PoseBert, PAPER), (PoseBert, OURS), (BiGru, PAPER)],
+    ids=["paper", "ours", "gru"],
 )
 def test_unobserved_slots_are_not_looked_at(kind, config):
     network = scrambled(kind(config))
     features, observed, start = window(config)
     other = torch.where(observed[..., None], features, 100.0 * torch.randn_like(features))
-    torch.testing.assert_close(network(features, observed, start), network(other, observed, start))
+    for causal in (None, LIVE):
+        outcomes = (network(given, observed, start, causal=causal) for given in (features, other))
+        torch.testing.assert_close(*outcomes)
 
 
-@pytest.mark.parametrize("config", [PAPER, OURS, CAUSAL], ids=["paper", "ours", "causal"])
+@pytest.mark.parametrize("config", [PAPER, OURS], ids=["paper", "ours"])
 def test_what_is_not_asked_for_changes_nothing(config):
     network = scrambled(PoseBert(config))
     features, observed, start = window(config)
-    everything = network(features, observed, start)
-    asked = network(features, observed, start, asked=1 + FUTURE)
+    everything = network(features, observed, start, causal=LIVE)
+    asked = network(features, observed, start, asked=1 + FUTURE, causal=LIVE)
     assert asked.shape == (2, 1 + FUTURE, POSE_DIM)
     torch.testing.assert_close(asked, everything[:, -1 - FUTURE :])
 
 
-@pytest.mark.parametrize("config", [PAPER, OURS, CAUSAL], ids=["paper", "ours", "causal"])
+@pytest.mark.parametrize("config", [PAPER, OURS], ids=["paper", "ours"])
 def test_a_window_without_any_detection_gives_finite_poses(config):
     features, observed, start = window(config)
-    assert torch.isfinite(scrambled(PoseBert(config))(features, observed & False, start)).all()
+    network = scrambled(PoseBert(config))
+    for causal in (None, LIVE):
+        assert torch.isfinite(network(features, observed & False, start, causal=causal)).all()
 
 
 @pytest.mark.parametrize("config", [PAPER, OURS], ids=["paper", "ours"])
@@ -87,22 +93,34 @@ def test_what_comes_later_tells_of_the_past(config):
     assert (after[:, :60] - before[:, :60]).abs().amax() > 1e-4
 
 
-def test_causal_slots_do_not_look_ahead():
-    network = scrambled(PoseBert(CAUSAL))
-    features, observed, start = window(CAUSAL)
+@pytest.mark.parametrize("config", [PAPER, OURS], ids=["paper", "ours"])
+def test_slots_of_causal_windows_do_not_look_ahead(config):
+    network = scrambled(PoseBert(config))
+    features, observed, start = window(config)
     observed[:, 60] = True
     later = features.clone()
     later[:, 60] += 1.0
-    before, after = network(features, observed, start), network(later, observed, start)
-    torch.testing.assert_close(after[:, :60], before[:, :60])
-    assert (after[:, 60:] - before[:, 60:]).abs().amax() > 1e-3
+    before, after = (network(given, observed, start, causal=LIVE) for given in (features, later))
+    torch.testing.assert_close(after[0, :60], before[0, :60])
+    change = (after - before).abs().amax(-1)
+    assert change[0, 60:].amin() > 1e-4  # later slots and the future see it
+    assert change[1, :60].amax() > 1e-4  # and the window that is not causal
+
+
+def test_what_comes_far_ahead_has_its_own_place_in_time():
+    times = slot_times(4, (1, 2, 10), torch.device("cpu"))
+    assert times.tolist() == [0, 1, 2, 3, 4, 5, 13]
+    near, far = (scrambled(PoseBert(replace(OURS, future=(ahead,)))) for ahead in (1, 30))
+    features, observed, start = window(OURS)
+    poses = [network(features, observed, start[:, : T + 1])[:, -1] for network in (near, far)]
+    assert (poses[0] - poses[1]).abs().amax() > 1e-3
 
 
 def test_untrained_ours_gives_back_what_it_saw():
     network = PoseBert(OURS).eval()
     features, _, _ = window(OURS)
     observed = torch.ones(2, T, dtype=torch.bool)
-    slot = torch.arange(T + FUTURE).clamp(max=T - 1)
+    slot = torch.arange(T + FUTURE).clamp(max=T - 1)  # ahead it knows nothing better than to stand still
     start = (0.01 * slot[:, None] * torch.ones(POSE_DIM)).expand(2, -1, -1)  # moves evenly
     torch.testing.assert_close(network(features, observed, start), start, atol=1e-3, rtol=0.0)
 
@@ -110,10 +128,11 @@ def test_untrained_ours_gives_back_what_it_saw():
 def test_mixture_weights_sum_to_one():
     network = scrambled(PoseBert(OURS))
     _, observed, start = window(OURS)
-    visible = network._visible(observed, T + FUTURE)
+    times = slot_times(T, FUTURE_SLOTS, torch.device("cpu"))
+    visible = torch.where(observed[:, None, None], 0.0, -1e9).expand(-1, -1, len(times), -1)
     tokens = torch.randn(2, T + FUTURE, SMALL["width"])
     poses = start[:, :T]
-    mixed, shifted = (network.mixture(tokens, tokens[:, :T], p, visible) for p in (poses, poses + 1.0))
+    mixed, shifted = (network.mixture(tokens, tokens[:, :T], p, times, visible) for p in (poses, poses + 1.0))
     torch.testing.assert_close(shifted, mixed + 1.0, atol=1e-4, rtol=0.0)
 
 

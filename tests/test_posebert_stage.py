@@ -17,7 +17,7 @@ from models.errors import ModelError
 from models.export import export_onnx
 from models.hand_model import HandModel
 from models.observation import Observation
-from models.posebert import PoseBert, PoseBertConfig
+from models.posebert import FUTURE_SLOTS, PoseBert, PoseBertConfig
 from models.posebert_input import IN_DIM
 from models.rotations import mirror_points, mirror_rotations
 from models.window import SLOT_PERIOD_NS
@@ -30,7 +30,7 @@ def untrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Passes observations through."""
     torch.manual_seed(0)
     file = tmp_path_factory.mktemp("network") / "untrained.onnx"
-    export_onnx(PoseBert(PoseBertConfig.ours(IN_DIM["full"], 64)), file, "full", 15)
+    export_onnx(PoseBert(PoseBertConfig.ours(IN_DIM["full"], 64)), file, "full")
     return file
 
 
@@ -63,7 +63,18 @@ def test_an_untrained_network_passes_the_first_frame_through(untrained):
     np.testing.assert_allclose(trajectory.wrist_m[0], WRIST_M[0], atol=2e-3)
     ahead_s = (trajectory.t_ns - trajectory.t_capture_ns) * 1e-9
     np.testing.assert_allclose(ahead_s[1:], posebert_stage.load(untrained).horizon_s)
-    assert len(ahead_s) == 16
+    assert len(ahead_s) == 16  # half a second
+
+
+def test_later_instants_are_there_for_who_asks(untrained):
+    far = posebert_stage.load(untrained, ahead_s=1.0)
+    np.testing.assert_allclose(far.horizon_s, np.array(FUTURE_SLOTS) / 30.0, atol=1e-6)
+    window = ObservationWindow("right", CAMERA)
+    window.add(seen(0))
+    near = posebert_stage.load(untrained).update(window.snapshot())
+    trajectory = far.update(window.snapshot())
+    assert len(trajectory.t_ns) == 1 + len(FUTURE_SLOTS)
+    np.testing.assert_array_equal(trajectory.keypoints_m[:16], near.keypoints_m)
 
 
 def test_nothing_seen_yet_is_lost(untrained):

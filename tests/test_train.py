@@ -16,7 +16,7 @@ from training_examples import write_clips
 
 from models import posebert_stage
 from models.errors import ModelError
-from models.train import TrainConfig, learning_rate, train
+from models.train import TrainConfig, learning_rate, share_done, train
 
 ROOT = Path(__file__).parents[1]
 
@@ -61,7 +61,8 @@ def test_a_run_leaves_curves_a_checkpoint_and_a_network(network, clips, tmp_path
 
 
 def test_the_loss_falls(clips, tmp_path):
-    train(replace(config(clips, tmp_path), steps=40, log_every=8, learning_rate=3e-3, bf16=False))
+    plan = replace(config(clips, tmp_path), paces=(1.0, 1.0), focal_spread=0.0)
+    train(replace(plan, steps=48, log_every=8, learning_rate=3e-3, bf16=False))
     totals = [float(row["total"]) for row in rows(tmp_path)]
     assert totals[-1] < 0.8 * totals[0]
 
@@ -107,6 +108,14 @@ def test_fitted_noise_needs_its_file(clips, tmp_path):
 
 
 def test_the_learning_rate_rises_then_falls():
-    plan = TrainConfig(out=Path("unused"), steps=1000, warmup=100, learning_rate=1e-3)
-    rates = [learning_rate(plan, step) for step in (0, 99, 100, 550, 999)]
-    np.testing.assert_allclose(rates, [1e-5, 1e-3, 1e-3, 5.05e-4, 1e-5], rtol=1e-3)
+    plan = TrainConfig(out=Path("unused"), steps=1000, warmup=10, learning_rate=1e-3)
+    rates = [learning_rate(plan, step, share_done(plan, step, 0.0)) for step in (0, 10, 500, 999)]
+    np.testing.assert_allclose(rates, [1e-4, 1e-3, 5.05e-4, 1e-5], rtol=1e-2)
+
+
+def test_a_run_may_end_by_the_clock(clips, tmp_path):
+    plan = replace(config(clips, tmp_path), steps=10**9, minutes=3.0 / 60.0)
+    assert share_done(plan, 10, 1.5) == 0.5
+    train(plan)
+    assert 1.0 <= float(rows(tmp_path)[-1]["step"]) < 10**9
+    posebert_stage.load(tmp_path / "posebert.onnx")

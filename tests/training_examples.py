@@ -53,7 +53,10 @@ def write_clips(directory: Path, count: int = 3, frames: int = 100, filmed: bool
             )
             observed_m[~observed] = np.nan
             observed_px = CAMERA.project(keypoints_m + wrist_m[:, None])
-            clip |= {"observed_m": observed_m, "observed_px": observed_px, "score": 0.9 * observed}
+            depth_px = CAMERA.focal_px * keypoints_m[..., 2] / wrist_m[:, None, 2]
+            depth_px[~observed] = np.nan
+            clip |= {"observed_m": observed_m, "observed_px": observed_px, "observed_depth_px": depth_px}
+            clip["score"] = 0.9 * observed
         clip = {name: values.astype(np.float32) for name, values in clip.items()}
         if filmed:
             clip |= {"observed": observed, "focal_px": CAMERA.focal_px, "centre_px": CAMERA.centre_px}

@@ -3,62 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
 from models.errors import ModelError
 from models.motion.detector_features import (
-    NUM_CONDITIONS,
+    DEPTH,
+    GROUPS,
+    NUM_3D,
     NUM_ERRORS,
-    Errors,
     View,
+    depth_features,
     place_features,
     shape_features,
-    view_of,
 )
-from models.motion.detector_noise import NUM_3D, FittedNoise, delayed
+from models.motion.detector_noise import FittedNoise, ages, log_age
+from models.motion.detector_pairs import Pairs, is_wrong
+from models.motion.detector_trials import calibrated
 
 _LAGS_FRAMES = np.arange(0.0, 2.01, 0.1)
-_WRONG_TURN_RAD = np.radians(50.0)  # turned further, or bent more than this, it is not this hand any more
-_WRONG_SHAPE_M = 0.045
-_WRONG_PLACE = 0.6  # hand sizes
 _RIDGE = 3e-3  # per frame, of features of unit size
 _MAX_BELIEFS = 4096
 _MIN_FRAMES = 200
+_KEPT_VARIANCE = 0.98  # the finest directions cost time and add nothing
 _NEWTON_STEPS = 25
 _CLIP_PRIOR = 1.0  # inverse variance of how clips differ, logits
 _PRIOR_EVENTS = 0.5
-_TRIALS = 5
-_FEW = 0.005  # of all frames
-
-
-@dataclass(frozen=True)
-class Pairs:
-    """One clip; attributes as in the corpus's files.
-
-    Attributes:
-        keypoints_m, wrist_m: (N,21,3) and (N,3) truth.
-        observed, observed_m, observed_px, score: what the detector said.
-        focal_px, centre_px, size_px: the camera.
-    """
-
-    keypoints_m: np.ndarray
-    wrist_m: np.ndarray
-    observed: np.ndarray
-    observed_m: np.ndarray
-    observed_px: np.ndarray
-    score: np.ndarray
-    focal_px: float
-    centre_px: np.ndarray
-    size_px: np.ndarray
-
-    def view(self, lag_frames: float) -> View:
-        """The truth as the camera saw it some frames ago, (1,N)."""
-        keypoints_m = delayed(np.asarray(self.keypoints_m, np.float64)[None], lag_frames)
-        wrist_m = delayed(np.asarray(self.wrist_m, np.float64)[None], lag_frames)
-        centre, size = np.asarray(self.centre_px, float)[None], np.asarray(self.size_px, float)[None]
-        return view_of(keypoints_m, wrist_m, np.array([float(self.focal_px)]), centre, size)
 
 
 def fit_noise(clips: Sequence[Pairs]) -> FittedNoise:
@@ -77,16 +47,17 @@ def fit_noise(clips: Sequence[Pairs]) -> FittedNoise:
         )
     lag = estimated_lag(clips)
     views = [clip.view(lag) for clip in clips]
-    rows = [_rows(view, clip.observed) for view, clip in zip(views, clips, strict=True)]
-    errors = np.concatenate([_errors(view, clip) for view, clip in zip(rows, clips, strict=True)])
+    rows = [clip.seen_view(lag) for clip in clips]
+    errors = np.concatenate([clip.errors(lag) for clip in clips])
     features_3d = np.concatenate([shape_features(view) for view in rows])
     features_place = np.concatenate([place_features(view) for view in rows])
     conditions = np.concatenate([view.conditions for view in rows])
     clip_of = np.repeat(np.arange(len(clips)), [len(view.size_px) for view in rows])
     frame_of = np.concatenate([np.flatnonzero(clip.observed) for clip in clips])
 
-    wrong = _is_wrong(errors)
+    wrong = is_wrong(errors)
     right = ~wrong
+    bias_depth = _depth_bias(rows, clips, features_3d, errors, right)
     bias_3d = _ridge(features_3d[right], errors[right, :NUM_3D])
     bias_place = _ridge(features_place[right], errors[right, NUM_3D:])
     left = errors - np.concatenate([features_3d @ bias_3d, features_place @ bias_place], axis=1)
@@ -95,81 +66,32 @@ def fit_noise(clips: Sequence[Pairs]) -> FittedNoise:
     basis, lasting, share, restlessness = _directions(even, clip_of[right], frame_of[right])
     start, lose, regain, of_clips = _loss_chain(views, clips)
     believe, release = _belief_chain(wrong, conditions, clip_of, frame_of)
-    beliefs = errors[wrong]
-    if len(beliefs) > _MAX_BELIEFS:
-        beliefs = beliefs[np.linspace(0, len(beliefs) - 1, _MAX_BELIEFS).astype(int)]
+    kept = np.flatnonzero(wrong)
+    if len(kept) > _MAX_BELIEFS:
+        kept = kept[np.linspace(0, len(kept) - 1, _MAX_BELIEFS).astype(int)]
+    hands = np.concatenate([view.frame for view in rows])[kept]
     noise = FittedNoise(
-        np.array(lag), bias_3d, bias_place, basis, lasting, share, restlessness, strength, np.array(spread),
-        lose, regain, start, of_clips, believe, np.array(release), beliefs,
+        np.array(lag), bias_3d, bias_place, bias_depth, basis, lasting, share, restlessness, strength,
+        np.full(len(GROUPS), spread), np.zeros(len(GROUPS)), lose, regain, start, of_clips,
+        believe, np.array(release), errors[kept], hands,
     )  # fmt: skip
-    return _calibrated(noise, clips)
+    return calibrated(noise, clips)
 
 
-def _calibrated(noise: FittedNoise, clips: Sequence[Pairs]) -> FittedNoise:
-    """Set right by trial what the parts together get wrong: how often wrong, and how fast errors change.
-
-    Usual errors reach beyond the border of wrong ones too, and lasting and restless parts add up: both
-    show only in samples.
-    """
-    wanted_wrong, wanted_change = _outcome(clips)
-    for trial in range(_TRIALS):
-        sampled = sampled_pairs(noise, clips, trial)
-        wrong, change = _outcome(sampled)
-        pull = np.clip(np.log((wanted_wrong + _FEW) / (wrong + _FEW)), -1.0, 1.0)
-        calm = float(np.clip((wanted_change / max(change, 1e-9)) ** 2, 0.4, 2.0))
-        believe = noise.believe.copy()
-        believe[0] += pull
-        noise = replace(
-            noise,
-            believe=believe,
-            lasting=np.clip(1.0 - calm * (1.0 - noise.lasting), 0.3, 0.998),
-            lasting_share=np.clip(1.0 - calm * (1.0 - noise.lasting_share), 0.0, 1.0),
-        )
-    return noise
-
-
-def sampled_pairs(noise: FittedNoise, clips: Sequence[Pairs], seed: int) -> list[Pairs]:
-    """The same true motion with sampled detections instead of the real ones."""
-    rng = np.random.default_rng(seed)
-    sampled = []
-    for clip in clips:
-        focal, centre, size = (
-            np.asarray(x, float)[None] for x in (clip.focal_px, clip.centre_px, clip.size_px)
-        )
-        truth = (np.asarray(clip.keypoints_m)[None], np.asarray(clip.wrist_m)[None])
-        made = noise.sample(rng, *truth, focal, centre, size)
-        values = {field.name: getattr(made, field.name)[0] for field in fields(made)}
-        sampled.append(replace(clip, **values))
-    return sampled
-
-
-def _outcome(clips: Sequence[Pairs]) -> tuple[float, float]:
-    """The share of wrong frames, and the median second difference of the errors of the others, metres."""
-    wrongs, changes = [], []
-    for clip in clips:
-        seen = np.asarray(clip.observed, bool)
-        if not seen.any():
-            continue
-        wrong = _is_wrong(_errors(_rows(clip.view(0.0), seen), clip))
-        wrongs.append(wrong)
-        error = np.full(clip.keypoints_m.shape, np.nan)
-        rows = np.flatnonzero(seen)[~wrong]
-        error[rows] = np.asarray(clip.observed_m)[rows] - np.asarray(clip.keypoints_m)[rows]
-        change = np.linalg.norm(np.diff(error, n=2, axis=0), axis=-1).mean(axis=1)
-        changes.append(change[np.isfinite(change)])
-    all_changes = np.concatenate(changes) if changes else np.zeros(0)
-    return float(np.concatenate(wrongs).mean()), float(np.median(all_changes)) if len(all_changes) else 0.0
-
-
-def _is_wrong(errors: np.ndarray) -> np.ndarray:
-    """Whether stacked errors (N,110) are so large that the detector means another pose."""
-    apart = Errors.from_stacked(errors)
-    wrong: np.ndarray = (
-        (np.linalg.norm(apart.turn, axis=1) > _WRONG_TURN_RAD)
-        | (np.linalg.norm(apart.shape_m, axis=-1).mean(axis=1) > _WRONG_SHAPE_M)
-        | (np.linalg.norm(apart.place, axis=-1).mean(axis=1) > _WRONG_PLACE)
-    )
-    return wrong
+def _depth_bias(
+    rows: Sequence[View],
+    clips: Sequence[Pairs],
+    features_3d: np.ndarray,
+    errors: np.ndarray,
+    right: np.ndarray,
+) -> np.ndarray:
+    """Weights of `depth_features`, found along with those of the pose; takes their part out of the errors."""
+    seen_m = (np.asarray(clip.observed_m, float)[clip.observed] for clip in clips)
+    features = np.concatenate([depth_features(*pair) for pair in zip(rows, seen_m, strict=True)])
+    both = np.concatenate([features_3d, features], axis=1)
+    weights: np.ndarray = _ridge(both[right], errors[right, DEPTH])[features_3d.shape[1] :]
+    errors[:, DEPTH] -= features @ weights
+    return weights
 
 
 def estimated_lag(clips: Sequence[Pairs]) -> float:
@@ -187,22 +109,6 @@ def estimated_lag(clips: Sequence[Pairs]) -> float:
             away = np.linalg.norm(step - true_step, axis=-1) / view.size_px[0, 1:, None]
             costs[i] += np.minimum(away[both], 0.1).mean(axis=1).sum()
     return float(_LAGS_FRAMES[int(np.argmin(costs))])
-
-
-def _errors(view: View, clip: Pairs) -> np.ndarray:
-    seen = clip.observed
-    said = (np.asarray(x, np.float64)[seen] for x in (clip.observed_m, clip.observed_px, clip.score))
-    return Errors.of(view, *said).stacked()
-
-
-def _rows(view: View, observed: np.ndarray) -> View:
-    return View(
-        view.keypoints_m[0, observed],
-        view.keypoints_px[0, observed],
-        view.size_px[0, observed],
-        view.frame[0, observed],
-        view.conditions[0, observed],
-    )
 
 
 def _ridge(features: np.ndarray, targets: np.ndarray) -> np.ndarray:
@@ -231,6 +137,8 @@ def _directions(
     """Principal directions, how each one's part lasts (correlations over one and four frames), bursts."""
     unit_size = np.maximum(even.std(axis=0), 1e-9)
     variances, V = np.linalg.eigh(np.cov((even / unit_size).T) + 1e-9 * np.eye(NUM_ERRORS))
+    kept = np.cumsum(variances) > (1.0 - _KEPT_VARIANCE) * variances.sum()
+    variances, V = variances[kept], V[:, kept]
     deviation = np.sqrt(np.maximum(variances, 1e-9))
     z = (even / unit_size) @ V / deviation
 
@@ -254,8 +162,8 @@ def _directions(
     new -= np.nanmedian(new)
     product = new[first] * new[second]
     spread = float(np.sqrt(np.nanmean(new**2)))
-    kept = float(np.clip(np.nanmean(product) / max(spread**2, 1e-9), 0.0, 0.98)) if len(product) else 0.0
-    return unit_size[:, None] * V * deviation, lasting, share, np.array([spread, kept])
+    keep = float(np.clip(np.nanmean(product) / max(spread**2, 1e-9), 0.0, 0.98)) if len(product) else 0.0
+    return unit_size[:, None] * V * deviation, lasting, share, np.array([spread, keep])
 
 
 def _quartile_range(values: np.ndarray) -> np.ndarray:
@@ -270,10 +178,11 @@ def _loss_chain(
     rows: dict[str, list[tuple[np.ndarray, ...]]] = {"start": [], "lose": [], "regain": []}
     for number, (view, clip) in enumerate(zip(views, clips, strict=True)):
         conditions, seen = view.conditions[0], np.asarray(clip.observed, bool)
+        aged = np.column_stack([conditions[1:], log_age(ages(seen)[:-1])])
         rows["start"].append((conditions[:1], seen[:1], np.full(1, number)))
         was = seen[:-1]
-        rows["lose"].append((conditions[1:][was], ~seen[1:][was], np.full(was.sum(), number)))
-        rows["regain"].append((conditions[1:][~was], seen[1:][~was], np.full((~was).sum(), number)))
+        rows["lose"].append((aged[was], ~seen[1:][was], np.full(was.sum(), number)))
+        rows["regain"].append((aged[~was], seen[1:][~was], np.full((~was).sum(), number)))
     fits = {}
     for name, parts in rows.items():
         X, y, clip_of = (np.concatenate(part) for part in zip(*parts, strict=True))
@@ -296,11 +205,11 @@ def _belief_chain(
 def _logistic(X: np.ndarray, y: np.ndarray, clip_of: np.ndarray, clips: int) -> tuple[np.ndarray, float]:
     """Logistic regression with an own offset for every clip (Newton): weights and the offsets' spread."""
     if not len(y):
-        return np.zeros(NUM_CONDITIONS), 0.0
+        return np.zeros(X.shape[1]), 0.0
     offsets = np.zeros((len(y), clips))
     offsets[np.arange(len(y)), clip_of] = 1.0
     A = np.concatenate([X, offsets], axis=1)
-    pull = np.concatenate([np.full(NUM_CONDITIONS, 0.5), np.full(clips, _CLIP_PRIOR)])
+    pull = np.concatenate([np.full(X.shape[1], 0.5), np.full(clips, _CLIP_PRIOR)])
     pull[0] = 1e-2
     w = np.zeros(A.shape[1])
     rate = (y.sum() + _PRIOR_EVENTS) / (len(y) + 2.0 * _PRIOR_EVENTS)
@@ -312,4 +221,4 @@ def _logistic(X: np.ndarray, y: np.ndarray, clip_of: np.ndarray, clips: int) -> 
         w = w + np.clip(step, -1.0, 1.0)
         if np.abs(step).max() < 1e-5:
             break
-    return w[:NUM_CONDITIONS], float(w[NUM_CONDITIONS:].std()) if clips > 1 else 0.0
+    return w[: X.shape[1]], float(w[X.shape[1] :].std()) if clips > 1 else 0.0
