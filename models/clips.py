@@ -9,14 +9,14 @@ camera axes.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from tqdm import tqdm
 
-from models.canonical import rays_of_pixels
+from models.canonical import decode_6d, encode_6d, rays_of_pixels
 from models.errors import ModelError
 from models.fusion import image_hand
 from models.noise import Seen, Truth
@@ -66,16 +66,33 @@ class Clips:
         return float(self.lengths.sum()) / SLOT_RATE_HZ / 60.0
 
     def sample(
-        self, count: int, T: int, future: Sequence[int], rng: np.random.Generator
+        self,
+        count: int,
+        T: int,
+        future: Sequence[int],
+        rng: np.random.Generator,
+        paces: tuple[float, float] = (1.0, 1.0),
     ) -> tuple[Truth, Seen | None]:
         """Random windows of T slots and `future`, slots after the newest; all frames are equally likely.
 
         Clips shorter than that are held still at their end.
+
+        Args:
+            count: how many.
+            T: slots observed.
+            future: slots after the newest.
+            rng: the dice.
+            paces: least and most of how many frames a slot takes; every other window takes one. Other paces
+                show faster and slower motion, and detections of cameras that keep no step with the slots.
         """
-        room = np.maximum(self.lengths - (T + max(future, default=0)), 0) + 1
+        slowest, fastest = np.log(paces)
+        odd = rng.random(count) < 0.5
+        pace = np.where(odd, np.exp(rng.uniform(slowest, fastest, count)), 1.0)
+        frames = paces[1] * (T + max(future, default=0))
+        room = np.maximum(self.lengths - int(np.ceil(frames)), 0) + 1
         clip = rng.choice(len(room), size=count, p=room / room.sum())
         begin = (rng.random(count) * room[clip]).astype(np.int64)
-        return self._windows(clip, begin + T - 1, T, future)
+        return self._windows(clip, begin + np.ceil(pace * (T - 1)).astype(np.int64), pace, T, future)
 
     def ending(
         self, clip: int, frames: np.ndarray, T: int, future: Sequence[int]
@@ -84,21 +101,28 @@ class Clips:
 
         Slots before the clip's start are not observed; its last frame stands for the future past its end.
         """
-        return self._windows(np.full(len(frames), clip), np.asarray(frames), T, future)
+        return self._windows(np.full(len(frames), clip), np.asarray(frames), np.ones(len(frames)), T, future)
 
     def _windows(
-        self, clip: np.ndarray, newest: np.ndarray, T: int, future: Sequence[int]
+        self, clip: np.ndarray, newest: np.ndarray, pace: np.ndarray, T: int, future: Sequence[int]
     ) -> tuple[Truth, Seen | None]:
-        frame = newest[:, None] + np.concatenate([np.arange(1 - T, 1), np.asarray(future, dtype=np.int64)])
-        last = self.lengths[clip][:, None] - 1
-        row = self._first[clip][:, None] + np.clip(frame, 0, last)
-        truth = Truth(**{key: torch.from_numpy(values[row]) for key, values in self._truth.items()})
+        slots = np.concatenate([np.arange(1 - T, 1), np.asarray(future, dtype=np.int64)])
+        at = newest[:, None] + pace[:, None] * slots  # in frames of the clip
+        first, last = self._first[clip][:, None], self.lengths[clip][:, None] - 1
+        truth = Truth(**{key: _between(values, first, last, at) for key, values in self._truth.items()})
+        truth = replace(
+            truth, rotations=decode_6d(encode_6d(truth.rotations))
+        )  # cubics of rotations are none
         if not self.filmed:
             return truth, None
-        seen = {key: torch.from_numpy(values[row[:, :T]]) for key, values in self._seen.items()}
-        inside = (frame >= 0) & (frame <= last)
-        seen["observed"] = seen["observed"] & torch.from_numpy(inside[:, :T])
-        return truth, Seen(**seen, offset=torch.zeros_like(seen["score"]))
+        at = at[:, :T]
+        frame = np.rint(at).astype(np.int64)
+        row = first + np.clip(frame, 0, last)
+        seen = {key: torch.from_numpy(values[row]) for key, values in self._seen.items()}
+        offset = (frame - at) / pace[:, None]
+        taken = (frame >= 0) & (frame <= last) & ~_nearer_elsewhere(frame, np.abs(offset))
+        seen["observed"] = seen["observed"] & torch.from_numpy(taken)
+        return truth, Seen(**seen, offset=torch.from_numpy(offset.astype(np.float32)))
 
 
 def load_clips(directories: tuple[Path, ...], filmed: bool) -> Clips | None:
@@ -143,6 +167,35 @@ def read_clip(file: Path, filmed: bool) -> Clip:
     except KeyError as error:
         raise ModelError(f"{file} is no clip for this use: it has no {error}") from error
     return Clip(file.stem, truth, seen)
+
+
+def _between(values: np.ndarray, first: np.ndarray, last: np.ndarray, at: np.ndarray) -> torch.Tensor:
+    """Values (N,…) of clips that begin at row `first` (B,1), at the times `at` (B,S) in frames: cubics."""
+    before = np.floor(at)
+    t = (at - before).astype(np.float32)
+    frame = before.astype(np.int64)
+    if not t.any():
+        return torch.from_numpy(values[first + np.clip(frame, 0, last)])
+    weights = (
+        -0.5 * t + t**2 - 0.5 * t**3,
+        1.0 - 2.5 * t**2 + 1.5 * t**3,
+        0.5 * t + 2.0 * t**2 - 1.5 * t**3,
+        -0.5 * t**2 + 0.5 * t**3,
+    )
+    total = np.zeros((*at.shape, *values.shape[1:]), dtype=np.float32)
+    for away, weight in zip((-1, 0, 1, 2), weights, strict=True):
+        share = weight.reshape(*at.shape, *[1] * (values.ndim - 1))
+        total += share * values[first + np.clip(frame + away, 0, last)]
+    return torch.from_numpy(total)
+
+
+def _nearer_elsewhere(frame: np.ndarray, away: np.ndarray) -> np.ndarray:
+    """Which slots (B,T) share their frame with a neighbour that is nearer to it."""
+    lost = np.zeros(frame.shape, dtype=bool)
+    shared, earlier = frame[:, 1:] == frame[:, :-1], away[:, :-1] < away[:, 1:]
+    lost[:, 1:] |= shared & earlier
+    lost[:, :-1] |= shared & ~earlier
+    return lost
 
 
 def _join(parts: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:

@@ -21,6 +21,8 @@ THREADS = 2
 UNREADABLE = (Fail, InvalidArgument, InvalidGraph, InvalidProtobuf)  # what a file that is no ONNX raises
 # A hand unseen for longer is lost: by then it can be anywhere.
 GAP_BRIDGED_S = 0.5
+# Beyond this, robots had better be told anew than play on.
+AHEAD_S = 0.5
 # After a gap the estimate may differ from what was predicted; the difference fades with this time constant.
 REJOIN_S = 0.08
 _FADED = 0.01  # share of the difference below which it is dropped
@@ -36,11 +38,12 @@ class PoseBertStage:
 
     name = "posebert"
 
-    def __init__(self, file: Path, model: HandModel | None = None) -> None:
+    def __init__(self, file: Path, model: HandModel | None = None, ahead_s: float = AHEAD_S) -> None:
         """
         Args:
             file: written by `models.export`.
             model: the operator's hand, for the keypoints given out; None is the mean hand.
+            ahead_s: how far past the newest frame trajectories are to reach; networks may know more.
 
         Raises:
             ModelError: the file cannot be read or is no such network.
@@ -63,9 +66,10 @@ class PoseBertStage:
             ) from error
         mean_hand = HandModel.load()
         self._model = mean_hand if model is None else model
-        ahead = np.array(about["future"], dtype=np.int64)
-        self._encoder = WindowEncoder(mean_hand, about["layout"], len(ahead))
-        self._ahead_ns = np.concatenate([[0], ahead]) * SLOT_PERIOD_NS
+        instants = np.array([0, *about["future"]], dtype=np.int64)
+        self._encoder = WindowEncoder(mean_hand, about["layout"], len(instants) - 1)
+        self._instants = len(instants)
+        self._ahead_ns = instants[instants * SLOT_PERIOD_NS <= ahead_s * 1e9] * SLOT_PERIOD_NS
         self.horizon_s = self._ahead_ns[1:] * 1e-9
         self._t_seen_ns: int | None = None
         self._last: tuple[np.ndarray, np.ndarray] | None = None  # t_ns (K,) and poses (K,99) given out last
@@ -110,7 +114,7 @@ class PoseBertStage:
         given = self._encoder.encode(window)
         inputs = {"features": given.features, "observed": given.observed, "start": given.start}
         (pose,) = self._session.run(None, inputs)
-        return pose[0, -len(self._ahead_ns) :].astype(np.float64)
+        return pose[0, -self._instants :][: len(self._ahead_ns)].astype(np.float64)
 
     def _rejoined(self, poses: np.ndarray, t_ns: np.ndarray, tracking: bool) -> np.ndarray:
         """The poses, led over from what was predicted in the gap that has just ended."""
@@ -127,14 +131,15 @@ class PoseBertStage:
         return poses + fading[:, None] * self._difference
 
 
-def load(path: str | Path, model: HandModel | None = None) -> PoseBertStage:
+def load(path: str | Path, model: HandModel | None = None, ahead_s: float = AHEAD_S) -> PoseBertStage:
     """The stage of a network file; one per hand, it keeps that hand's past.
 
     Args:
         path: an ONNX file written by training.
         model: the operator's hand; None is the mean hand.
+        ahead_s: how far past the newest frame trajectories are to reach, if the network does.
 
     Raises:
         ModelError: the file cannot be read or is no such network.
     """
-    return PoseBertStage(Path(path), model)
+    return PoseBertStage(Path(path), model, ahead_s)

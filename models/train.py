@@ -16,7 +16,7 @@ import math
 import os
 import sys
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -80,6 +80,8 @@ class TrainConfig:
     large as the paper's network of the same width and with its input and loss."""
     width: int = 256
     """Width of a token."""
+    start: Literal["observed", "mean"] = "observed"
+    """Where our network's poses start: at a mixture of those observed, or at the mean as the paper's do."""
     causal_share: float = 0.5
     """Share of windows whose slots look at no later one, so that each of them trains the live estimate."""
     future: tuple[int, ...] = FUTURE_SLOTS
@@ -90,6 +92,8 @@ class TrainConfig:
     """Share of a batch from --pairs, if there is --motion too."""
     steps: int = 20_000
     """Length of the run; the learning rate falls to a hundredth along a cosine until then."""
+    minutes: float = 0.0
+    """Length of the run in time of training, whatever number of steps that is; 0 goes by --steps."""
     learning_rate: float = 1e-3
     """Its highest value, for Adam."""
     warmup: int = 500
@@ -103,6 +107,8 @@ class TrainConfig:
     --noise-file. gaussian: the paper's."""
     noise_file: Path | None = None
     """What python -m app.corpus_noise wrote."""
+    paces: tuple[float, float] = (0.5, 1.5)
+    """Least and most frames of a clip that a slot takes, in every other window."""
     roll_rate: float = 0.5
     """Share of batches seen by cameras turned about their optical axis."""
     focal_spread: float = 0.15
@@ -168,6 +174,14 @@ class World:
             dist.init_process_group("nccl" if gpu else "gloo")
         return World(rank, size, device)
 
+    def agreed(self, done: float) -> float:
+        """The first process's word on how much is done: clocks differ, and all must stop at one step."""
+        if self.size == 1:
+            return done
+        word = torch.tensor([done], dtype=torch.float64, device=self.device)
+        dist.broadcast(word, 0)
+        return float(word)
+
     def leave(self) -> None:
         """Ends the group."""
         if self.size > 1:
@@ -210,7 +224,7 @@ class Teacher:
         for clips, n in ((self.pairs, filmed), (self.motion, count - filmed)):
             if clips is None or n == 0:
                 continue
-            truth, seen = clips.sample(n, WINDOW_SLOTS, self.config.future, self.numpy_rng)
+            truth, seen = clips.sample(n, WINDOW_SLOTS, self.config.future, self.numpy_rng, self.config.paces)
             truth = _moved(truth, self.device)
             seen = self.noise(truth, WINDOW_SLOTS, self.rng) if seen is None else _moved(seen, self.device)
             parts.append((truth, seen))
@@ -274,7 +288,8 @@ def build(config: TrainConfig) -> PoseBert | BiGru:
     """The network asked for."""
     in_dim = IN_DIM[layout_of(config)]
     if config.network == "ours":
-        return PoseBert(PoseBertConfig.ours(in_dim, config.width, config.future))
+        ours = PoseBertConfig.ours(in_dim, config.width, config.future)
+        return PoseBert(replace(ours, start=config.start, mix=config.start == "observed"))
     sizes = PoseBertConfig(
         in_dim=in_dim,
         width=config.width,
@@ -305,10 +320,13 @@ def _train(config: TrainConfig, world: World) -> Path:
     even = WINDOW_SLOTS + sum(slot == i + 1 for i, slot in enumerate(config.future))
     sums: dict[str, float] = {}
     began = time.perf_counter()
-    progress = tqdm(total=config.steps, initial=step, disable=not main, unit="step", dynamic_ncols=True)
-    while step < config.steps:
+    length = None if config.minutes else config.steps
+    progress = tqdm(total=length, initial=step, disable=not main, unit="step", dynamic_ncols=True)
+    done = world.agreed(share_done(config, step, seconds))
+    while done < 1.0:
+        rate = learning_rate(config, step, done)
         for group in optimizer.param_groups:
-            group["lr"] = learning_rate(config, step)
+            group["lr"] = rate
         truth, seen = teacher.batch(max(1, config.batch // world.size))
         causal = teacher.causal(len(seen.observed))
         features, observed, start = teacher.encode(seen, causal)
@@ -324,25 +342,23 @@ def _train(config: TrainConfig, world: World) -> Path:
         optimizer.step()
         _update_average(average, network, min(config.averaging, (1.0 + step) / (10.0 + step)))
         step += 1
+        now = time.perf_counter()
+        seconds, began = seconds + now - began, now
+        done = world.agreed(share_done(config, step, seconds))
         progress.update()
         for name, term in terms.items():
             sums[name] = sums.get(name, 0.0) + float(term.detach())
-        if curves is not None and (step % config.log_every == 0 or step == config.steps):
-            now = time.perf_counter()
-            seconds, began = seconds + now - began, now
+        if curves is not None and (step % config.log_every == 0 or done >= 1.0):
             since = (step - 1) % config.log_every + 1
-            row = {
-                "step": step,
-                "seconds": round(seconds, 1),
-                "learning_rate": learning_rate(config, step - 1),
-            }
+            row = {"step": step, "seconds": round(seconds, 1), "learning_rate": rate}
             row |= {name: total / since for name, total in sums.items()}
-            if validation is not None and (step % config.validate_every == 0 or step == config.steps):
+            if validation is not None and (step % config.validate_every == 0 or done >= 1.0):
                 row |= validate(average, teacher, validation)
             curves.add(row)
             progress.set_postfix(loss=f"{row['total']:.3f}")
             _save(out / "checkpoint.pt", config, network, average, optimizer, step, seconds)
             sums = {}
+            began = time.perf_counter()  # validating is not training
     progress.close()
     if curves is not None:
         from models.export import export_onnx
@@ -398,12 +414,15 @@ def validate(network: PoseBert | BiGru, teacher: Teacher, clips: Clips) -> dict[
     return result
 
 
-def learning_rate(config: TrainConfig, step: int) -> float:
+def share_done(config: TrainConfig, step: int, seconds: float) -> float:
+    """How much of the run is over, 0 to 1 and more."""
+    return seconds / (60.0 * config.minutes) if config.minutes else step / config.steps
+
+
+def learning_rate(config: TrainConfig, step: int, done: float) -> float:
     """Linear rise, then a cosine down to a hundredth."""
-    if step < config.warmup:
-        return config.learning_rate * (step + 1) / config.warmup
-    done = (step - config.warmup) / max(1, config.steps - config.warmup)
-    return config.learning_rate * (0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * done)))
+    cosine = 0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * min(done, 1.0)))
+    return config.learning_rate * cosine * min(1.0, (step + 1) / config.warmup)
 
 
 def _optimizer(network: torch.nn.Module, config: TrainConfig) -> torch.optim.AdamW:
@@ -452,7 +471,7 @@ def _resume(
         return 0, 0.0
     state = torch.load(file, map_location="cpu", weights_only=True)
     saved = json.loads(state["config"])
-    for name in ("network", "width", "future"):
+    for name in ("network", "width", "start", "future"):
         wanted = json.loads(json.dumps(getattr(config, name)))
         if saved[name] != wanted:
             raise ModelError(
