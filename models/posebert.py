@@ -278,14 +278,13 @@ class Mixture(nn.Module):
         lost = (self.SPEED * self.falloff * away).to(visible.dtype)
         scores = (q * self.SIZE**-0.5) @ k - lost + visible[:, :, -n:]
         gain = self.gain(asking).float().transpose(1, 2)[..., None]
-        groups = len(POSE_GROUPS)
         # Poses are copied here: in 16 bits they would come out rounded.
         with torch.autocast(asking.device.type, enabled=False):
-            weights = scores.softmax(-1, dtype=torch.float32)
-            trend = (weights[:, groups] - weights[:, groups + 1]).unsqueeze(1)
-            weights = weights[:, :groups] + gain * trend
-            parts = poses.float().split(POSE_GROUPS, -1)
-            return torch.cat([weights[:, g] @ part for g, part in enumerate(parts)], -1)
+            # Unbound, not indexed: the gradient of each index would be a whole tensor of zeros.
+            *near, ahead, behind = scores.softmax(-1, dtype=torch.float32).unbind(1)
+            trend = ahead - behind
+            parts = zip(near, gain.unbind(1), poses.float().split(POSE_GROUPS, -1), strict=True)
+            return torch.cat([(weights + share * trend) @ part for weights, share, part in parts], -1)
 
 
 def distance(times: Tensor, T: int) -> Tensor:
