@@ -12,10 +12,11 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 
+from app.bench.settings import Benchmark, BenchSettings
 from app.errors import AppError, UsageError
 from app.settings import TeleopSettings
 from models.errors import ModelError
@@ -107,12 +108,46 @@ class Doctor:
         return report(examine(self.port))
 
 
+@dataclass(frozen=True)
+class Bench:
+    """Measure a part of the program against the truth and against simpler methods."""
+
+    what: tyro.conf.Positional[Benchmark]
+    """temporal: errors, jitter, lag, prediction and speed of everything that smooths."""
+    settings: Annotated[BenchSettings, tyro.conf.OmitArgPrefixes] = field(default_factory=BenchSettings)
+
+    def run(self) -> int:
+        from app.bench.temporal import run_temporal
+
+        logging.getLogger("app.bench").setLevel(logging.INFO)
+        for line in run_temporal(self.settings):
+            print(line)
+        return 0
+
+
+@dataclass(frozen=True)
+class Train:
+    """Train PoseBERT from clips of motion, resume a run, and export it; needs requirements-dev.txt."""
+
+    config: Annotated[Any, tyro.conf.Suppress] = None
+    """A models.train.TrainConfig; see `parse`."""
+
+    def run(self) -> int:
+        from models.train import train
+
+        logging.getLogger("models").setLevel(logging.INFO)
+        print(f"network: {train(self.config)}")
+        return 0
+
+
 Command = (
     Annotated[Demo, tyro.conf.subcommand("demo")]
     | Annotated[Teleop, tyro.conf.subcommand("teleop")]
     | Annotated[Replay, tyro.conf.subcommand("replay")]
     | Annotated[Robot, tyro.conf.subcommand("robot")]
     | Annotated[Doctor, tyro.conf.subcommand("doctor")]
+    | Annotated[Bench, tyro.conf.subcommand("bench")]
+    | Annotated[Train, tyro.conf.subcommand("train")]
 )
 
 
@@ -127,17 +162,38 @@ def _teleop(settings: TeleopSettings) -> int:
     return 0
 
 
-def parse(arguments: list[str]) -> Demo | Teleop | Replay | Robot | Doctor:
+def parse(arguments: list[str]) -> Demo | Teleop | Replay | Robot | Doctor | Bench | Train:
     """The command on the command line.
 
     Raises:
         UsageError: it is not understood; one sentence says why.
+        AppError: it needs packages that are not installed.
         SystemExit: help was asked for and printed.
     """
+    if arguments[:1] == ["train"]:
+        return _parse_train(arguments[1:])
+    return _cli(Command, arguments or ["demo"], "launch.py", __doc__)
+
+
+def _parse_train(arguments: list[str]) -> Train:
+    """The settings of training stand beside what they are for, in a module that needs torch."""
+    try:
+        from models import train
+    except ImportError as error:
+        raise AppError(f"training needs {error.name}: pip install -r requirements-dev.txt") from error
+    config = _cli(train.TrainConfig, arguments, "launch.py train", train.__doc__)
+    try:
+        train.check_config(config)
+    except ModelError as error:
+        raise UsageError(str(error)) from error
+    return Train(config)
+
+
+def _cli(kind: Any, arguments: list[str], program: str, description: str | None) -> Any:
     complaint = io.StringIO()
     try:
         with contextlib.redirect_stderr(complaint):
-            return tyro.cli(Command, args=arguments or ["demo"], prog="launch.py", description=__doc__)
+            return tyro.cli(kind, args=arguments, prog=program, description=description)
     except SystemExit as ended:
         if not ended.code:
             raise

@@ -17,10 +17,9 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from app.assets import resolve_hand_landmarker
-from app.detector import HandDetector
-from app.opencv import cv2
-from app.sources.base import EndOfSource, Source
+from app.bench.detections import observe
+from app.bench.filmed import FROM_OPENGL
+from app.bench.stereo import read_projections, triangulated_hand
 from app.sources.synthetic import SyntheticSource
 from app.sources.video import VideoSource
 from app.window import ObservationWindow
@@ -30,23 +29,7 @@ from models.observation import Observation
 from models.temporal import load_temporal
 
 STAGES = ("none", "one-euro")
-FROM_OPENGL = np.array([1.0, -1.0, -1.0])  # y up, z toward the camera → y down, z forward
 SYNTHETIC_SEEDS = (0, 1, 2)
-
-
-def observe(source: Source) -> list[Observation]:
-    """Every frame of `source` as the detector sees it."""
-    observations = []
-    with HandDetector(resolve_hand_landmarker(None)) as detector:
-        while True:
-            try:
-                frame = source.read(1.0)
-            except EndOfSource:
-                break
-            if frame is not None:
-                observations.append(detector.detect(frame)["right"])
-    source.close()
-    return observations
 
 
 def estimate(observations: list[Observation], stage_name: str) -> np.ndarray:
@@ -78,31 +61,6 @@ def row(name: str, observations: list[Observation], truth_m: np.ndarray, metric:
     return "| " + " | ".join(cells) + " |\n"
 
 
-def read_matrix(path: Path, first: int, rows: int) -> np.ndarray:
-    """`rows` lines of numbers of a calibration file, from the `first` such line on."""
-    text = path.read_text(encoding="utf-8").splitlines()
-    lines = [line.split() for line in text if line.strip() and line[0] in "-0123456789 "]
-    return np.array([[float(cell) for cell in line] for line in lines[first : first + rows]])
-
-
-def triangulate(videos: Path, observations: list[list[Observation]]) -> np.ndarray:
-    """(N,21,3) the filmed hand from both cameras, scaled to a palm of 90 mm."""
-    folder = videos / "stereo_calibration"
-    projections = []
-    for camera in (0, 1):
-        K = read_matrix(folder / f"c{camera}.dat", 0, 3)
-        R = read_matrix(folder / f"rot_trans_c{camera}.dat", 0, 3)
-        t = read_matrix(folder / f"rot_trans_c{camera}.dat", 3, 3).reshape(3, 1)
-        projections.append(K @ np.hstack([R, t]))
-    points = []
-    for left, right in zip(*observations, strict=True):
-        pixels = [seen.keypoints_px.T.copy() for seen in (left, right)]
-        X = cv2.triangulatePoints(*projections, *pixels)
-        points.append((X[:3] / X[3]).T)
-    points_m = np.array(points)
-    return points_m * 0.09 / np.nanmedian(np.linalg.norm(points_m[:, 5] - points_m[:, 0], axis=1))
-
-
 def main() -> None:
     formatter = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=formatter)
@@ -119,9 +77,9 @@ def main() -> None:
         rows.append(row(f"rendered routine, synthetic:{seed}", observe(source), truth_m, True))
     clips = [data / "video" / f"hand_stereo_cam{camera}.mp4" for camera in (0, 1)]
     stereo = [observe(VideoSource(clip, realtime=False)) for clip in clips]
-    rows.append(
-        row("filmed hand, against two cameras", stereo[0], triangulate(data / "video", stereo), False)
-    )
+    projections = read_projections(data / "video" / "stereo_calibration")
+    reference_m = triangulated_hand(projections, *stereo)
+    rows.append(row("filmed hand, against two cameras", stereo[0], reference_m, False))
 
     text = (
         "# Accuracy\n\n"

@@ -1,7 +1,7 @@
 """Train PoseBERT, from clips of motion to an ONNX file: one process, or several through torchrun.
 
-    python -m models.train --motion DIR --pairs DIR --validate DIR --out DIR
-    torchrun --nproc-per-node 2 -m models.train …
+    python launch.py train --motion DIR --pairs DIR --validate DIR --out DIR
+    torchrun --nproc-per-node 2 launch.py train …
 
 `--out` holds everything: checkpoint.pt (a later run with the same --out goes on from it), curves.csv,
 curves.png, config.json, posebert.onnx.
@@ -129,6 +129,30 @@ class TrainConfig:
     """Of everything random."""
 
 
+def check_config(config: TrainConfig) -> None:
+    """Refuses what no run could do.
+
+    Raises:
+        ModelError: naming the flag and its legal values.
+    """
+    if config.width < 64 or config.width % 64:
+        raise ModelError(f"--width is a multiple of 64, the width of a head, not {config.width}")
+    for name in ("batch", "steps", "warmup", "log_every", "validate_every"):
+        if getattr(config, name) < 1:
+            raise ModelError(f"--{name.replace('_', '-')} is at least 1, not {getattr(config, name)}")
+    for name in ("causal_share", "pairs_share", "roll_rate", "averaging"):
+        if not 0.0 <= getattr(config, name) <= 1.0:
+            raise ModelError(f"--{name.replace('_', '-')} is from 0 to 1, not {getattr(config, name)}")
+    for name in ("minutes", "learning_rate", "weight_decay", "focal_spread"):
+        if not 0.0 <= getattr(config, name) < math.inf:
+            raise ModelError(f"--{name.replace('_', '-')} is 0 or more, not {getattr(config, name)}")
+    if not 0.0 < config.paces[0] <= config.paces[1] <= 4.0:
+        raise ModelError(f"--paces are two numbers above 0 and up to 4, the lesser first, not {config.paces}")
+    ahead = config.future
+    if list(ahead) != sorted({slot for slot in ahead if 1 <= slot <= WINDOW_SLOTS}):
+        raise ModelError(f"--future is slots from 1 to {WINDOW_SLOTS}, ascending, not {ahead}")
+
+
 def train(config: TrainConfig) -> Path:
     """Trains as configured, or goes on where `config.out` left off, and exports.
 
@@ -136,8 +160,10 @@ def train(config: TrainConfig) -> Path:
         The ONNX file.
 
     Raises:
-        ModelError: there is nothing to train on, or `config.out` holds a run of another network.
+        ModelError: a setting is out of range, there is nothing to train on, or `config.out` holds a run of
+            another network.
     """
+    check_config(config)
     world = World.join(config.threads)
     try:
         return _train(config, world)

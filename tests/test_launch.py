@@ -37,7 +37,7 @@ def last_line(done: subprocess.CompletedProcess) -> str:
 def test_help_lists_the_commands():
     done = launch("--help")
     assert done.returncode == 0
-    for command in ("demo", "teleop", "replay", "robot", "doctor"):
+    for command in ("demo", "teleop", "replay", "robot", "doctor", "bench", "train"):
         assert command in done.stdout
 
 
@@ -60,6 +60,11 @@ def test_help_lists_the_commands():
         (("replay", ".", "--source", "x.mp4"), "leave out --source"),
         (("robot", "--port", "70000"), "65533"),
         (("fly",), "fly"),
+        (("bench", "speed"), "temporal"),
+        (("train",), "--out"),
+        (("train", "--out", "x", "--width", "100"), "multiple of 64"),
+        (("train", "--out", "x", "--paces", "2", "1"), "the lesser first"),
+        (("train", "--out", "x", "--future", "3", "2"), "ascending"),
     ],
 )
 def test_bad_arguments_get_one_sentence_and_exit_status_2(arguments, words):

@@ -9,7 +9,16 @@ import torch
 from training_examples import truth_windows
 
 from models.metrics import pa_mpjpe
-from models.noise import DetectorNoise, GapConfig, GaussianNoise, mask_slots, refocus, roll, shifted, swap_poses
+from models.noise import (
+    DetectorNoise,
+    GapConfig,
+    GaussianNoise,
+    mask_slots,
+    refocus,
+    roll,
+    shifted,
+    swap_poses,
+)
 
 T, S = 64, 70
 TRUTH = truth_windows(16, S)

@@ -1,0 +1,54 @@
+"""What a benchmark is asked to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from app.errors import UsageError
+
+Benchmark = Literal["temporal"]
+
+
+@dataclass(frozen=True)
+class BenchSettings:
+    """Settings of one benchmark; every field is a flag of `bench`."""
+
+    json: Path | None = None
+    """Also write all numbers to this .json file."""
+    quick: bool = False
+    """Fewer clips and conditions: two minutes instead of a quarter of an hour."""
+    data: Path = Path("..") / "shared" / "data"
+    """Directory of recordings with rendered/, video/ and motion/; what it lacks is left out."""
+    runs: tuple[str, ...] = ()
+    """Training runs to measure too, each as NAME=DIR. Names that begin with "ablation:" go to a table of
+    their own."""
+    network: Path = Path("models") / "weights" / "posebert.onnx"
+    """The network of the product's temporal stage."""
+    output: Path | None = None
+    """Where the results go (default: a new folder in runs/)."""
+    threads: int = 2
+    """CPU threads for networks."""
+
+
+def parse_runs(runs: tuple[str, ...]) -> dict[str, Path]:
+    """Directories of training runs by name.
+
+    Raises:
+        UsageError: one is not NAME=DIR, a name comes twice, or a directory holds no training run.
+    """
+    found: dict[str, Path] = {}
+    for text in runs:
+        name, sign, directory = text.partition("=")
+        if not name or not sign or not directory:
+            raise UsageError(f"--runs takes NAME=DIR, for example ours=runs/ours, not {text!r}")
+        if name in found:
+            raise UsageError(f"--runs names {name!r} twice; give every run a name of its own")
+        path = Path(directory)
+        if not (path / "checkpoint.pt").is_file():
+            raise UsageError(
+                f"--runs {text}: {path} holds no checkpoint.pt; give the --out directory of a training run"
+            )
+        found[name] = path
+    return found
