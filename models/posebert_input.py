@@ -46,9 +46,9 @@ def describe(
 
     "paper": canonical keypoints of mean bone length (63, metres), 6D of the rotation removed (6), 2D (42).
     "full": the same in decimetres; the second opinion, turned alike, less the first (63); the 2D relative to
-    the wrist and scaled to one (42), where in the image and how large it is (3); how much longer than the mean
-    hand's each bone was, as a logarithm (20: a foreshortened bone tells that its depth is wrong); score and
-    time offset (2; the offset is 0 until `set_offset`).
+    the wrist and scaled to one (42), where in the image and how large it is (3); how much longer than the
+    mean hand's each bone was, as a logarithm (20: a foreshortened bone tells that its depth is wrong); score
+    and time offset (2; the offset is 0 until `set_offset`).
 
     Args:
         keypoints_m: (…,21,3) wrist-relative, camera axes.
