@@ -13,7 +13,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from models.canonical import MIN_DEPTH_M, bone_lengths, with_bone_lengths
+from models.canonical import MIN_DEPTH_M, bone_lengths, canonical_frame, with_bone_lengths
 from models.fusion import image_hand
 
 
@@ -246,6 +246,31 @@ def roll(truth: Truth, seen: Seen, rng: torch.Generator) -> tuple[Truth, Seen]:
         keypoints_m=seen.keypoints_m @ Rt,
         image_m=seen.image_m @ Rt,
         rays=seen.rays @ Rt[..., :2, :2],
+    )
+
+
+def reshape(truth: Truth, seen: Seen, most_m: float, rng: torch.Generator) -> Seen:
+    """The same as seen of hands of other proportions: every keypoint is off by the same all along a window.
+
+    Rendered hands are of few shapes, and the hands of people of many.
+
+    Args:
+        truth, seen: windows.
+        most_m: largest standard deviation of the offsets, which stay with the hand's own axes; drawn evenly
+            from 0 to this per window.
+        rng: the dice.
+    """
+    B = len(seen.observed)
+    std_m = most_m * torch.rand((B, 1, 1, 1), generator=rng, device=rng.device)
+    own_m = std_m * _normal((B, 1, 21, 3), rng)
+    off_m = own_m @ canonical_frame(seen.keypoints_m)
+    depth_m = truth.wrist_m[:, : off_m.shape[1], None, 2:].clamp_min(MIN_DEPTH_M)
+    turned_m = off_m - off_m[:, :, :1]
+    return replace(
+        seen,
+        keypoints_m=seen.keypoints_m + turned_m,
+        image_m=seen.image_m + turned_m,
+        rays=seen.rays + off_m[..., :2] / depth_m,
     )
 
 

@@ -1,12 +1,13 @@
 """The temporal stage: a window of observations in, the hand now and in the next instants out.
 
-`none` passes detections through, `one-euro` fuses the detector's two opinions and smooths them; both look
-ahead at constant velocity. They are what a learned model has to beat, and what runs when it cannot.
+`posebert` is the learned one. `none` passes detections through, `one-euro` fuses the detector's two opinions
+and smooths them; both look ahead at constant velocity. They are what the learned one has to beat.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -20,6 +21,8 @@ from models.one_euro import OneEuroFilter
 from models.rotations import mirror_points, mirror_rotations
 from models.trajectory import HandTrajectory, SourceState
 from models.window import SLOT_PERIOD_NS, Window
+
+NETWORK_FILE = Path(__file__).parent / "weights" / "posebert.onnx"
 
 FUTURE_SLOTS = 5  # instants past the newest frame, one slot apart
 
@@ -153,20 +156,31 @@ def fit_hand(keypoints_m: np.ndarray, hand: Hand, model: HandModel) -> np.ndarra
     return mirror_rotations(fit_rotations(mirror_points(keypoints_m), model))
 
 
-TEMPORAL_STAGES: dict[str, Callable[[], TemporalStage]] = {
-    "one-euro": lambda: FilteredStage(
+def _posebert(network: Path) -> TemporalStage:
+    from models import posebert_stage  # onnxruntime is not for those who only filter
+
+    return posebert_stage.load(network)
+
+
+TEMPORAL_STAGES: dict[str, Callable[[Path], TemporalStage]] = {
+    "posebert": _posebert,
+    "one-euro": lambda _: FilteredStage(
         "one-euro", OneEuroFilter(ONE_EURO_MIN_CUTOFF_HZ, ONE_EURO_BETA), fuse=True
     ),
-    "none": lambda: FilteredStage("none", Passthrough(), fuse=False),
+    "none": lambda _: FilteredStage("none", Passthrough(), fuse=False),
 }
 
 
-def load_temporal(name: str) -> TemporalStage:
+def load_temporal(name: str, network: Path | None = None) -> TemporalStage:
     """The temporal stage called `name`; one per hand, it keeps that hand's past.
 
+    Args:
+        name: a key of TEMPORAL_STAGES.
+        network: ONNX file for posebert; None takes the one that ships.
+
     Raises:
-        ModelError: no such stage; the message lists those there are.
+        ModelError: no such stage (the message lists those there are), or the network cannot be read.
     """
     if name not in TEMPORAL_STAGES:
         raise ModelError(f"unknown temporal stage {name!r}; choose one of {', '.join(TEMPORAL_STAGES)}")
-    return TEMPORAL_STAGES[name]()
+    return TEMPORAL_STAGES[name](network or NETWORK_FILE)

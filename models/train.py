@@ -52,6 +52,7 @@ from models.noise import (
     Seen,
     Truth,
     refocus,
+    reshape,
     roll,
 )
 from models.posebert import FUTURE_SLOTS, PoseBert, PoseBertConfig, distance, slot_times
@@ -80,6 +81,8 @@ class TrainConfig:
     large as the paper's network of the same width and with its input and loss."""
     width: int = 256
     """Width of a token."""
+    dropout: float = 0.1
+    """Share of activations dropped in training."""
     start: Literal["observed", "mean"] = "observed"
     """Where our network's poses start: at a mixture of those observed, or at the mean as the paper's do."""
     causal_share: float = 0.5
@@ -111,6 +114,8 @@ class TrainConfig:
     """Least and most frames of a clip that a slot takes, in every other window."""
     roll_rate: float = 0.5
     """Share of batches seen by cameras turned about their optical axis."""
+    proportions_m: float = 0.003
+    """How much hands differ in shape: largest standard deviation of keypoints' places on them, metres."""
     focal_spread: float = 0.15
     """Standard deviation of the logarithm of what the camera's focal length is mistaken by."""
     gaps: GapConfig = field(default_factory=GapConfig)
@@ -140,10 +145,10 @@ def check_config(config: TrainConfig) -> None:
     for name in ("batch", "steps", "warmup", "log_every", "validate_every"):
         if getattr(config, name) < 1:
             raise ModelError(f"--{name.replace('_', '-')} is at least 1, not {getattr(config, name)}")
-    for name in ("causal_share", "pairs_share", "roll_rate", "averaging"):
+    for name in ("causal_share", "pairs_share", "roll_rate", "averaging", "dropout"):
         if not 0.0 <= getattr(config, name) <= 1.0:
             raise ModelError(f"--{name.replace('_', '-')} is from 0 to 1, not {getattr(config, name)}")
-    for name in ("minutes", "learning_rate", "weight_decay", "focal_spread"):
+    for name in ("minutes", "learning_rate", "weight_decay", "focal_spread", "proportions_m"):
         if not 0.0 <= getattr(config, name) < math.inf:
             raise ModelError(f"--{name.replace('_', '-')} is 0 or more, not {getattr(config, name)}")
     if not 0.0 < config.paces[0] <= config.paces[1] <= 4.0:
@@ -258,6 +263,7 @@ class Teacher:
         seen = _stacked([seen for _, seen in parts])
         if self.numpy_rng.random() < self.config.roll_rate:
             truth, seen = roll(truth, seen, self.rng)
+        seen = reshape(truth, seen, self.config.proportions_m, self.rng)
         truth, seen = refocus(truth, seen, self.config.focal_spread, self.rng)
         return truth, self.config.gaps(seen, self.rng)
 
@@ -315,12 +321,14 @@ def build(config: TrainConfig) -> PoseBert | BiGru:
     in_dim = IN_DIM[layout_of(config)]
     if config.network == "ours":
         ours = PoseBertConfig.ours(in_dim, config.width, config.future)
-        return PoseBert(replace(ours, start=config.start, mix=config.start == "observed"))
+        mix = config.start == "observed"
+        return PoseBert(replace(ours, dropout=config.dropout, start=config.start, mix=mix))
     sizes = PoseBertConfig(
         in_dim=in_dim,
         width=config.width,
         heads=config.width // 64,
         feed_forward=config.width,
+        dropout=config.dropout,
         future=config.future,
     )
     return PoseBert(sizes) if config.network == "paper" else BiGru(sizes)

@@ -8,6 +8,7 @@ import pytest
 import torch
 from training_examples import truth_windows
 
+from models.canonical import canonical_frame
 from models.metrics import pa_mpjpe
 from models.noise import (
     DetectorNoise,
@@ -15,6 +16,7 @@ from models.noise import (
     GaussianNoise,
     mask_slots,
     refocus,
+    reshape,
     roll,
     shifted,
     swap_poses,
@@ -82,6 +84,18 @@ def test_rolling_turns_truth_and_detection_alike():
     rays = points_m[..., :2] / points_m[..., 2:]
     torch.testing.assert_close(seen.rays, rays[:, :T])
     assert not torch.allclose(truth.keypoints_m, TRUTH.keypoints_m)
+
+
+def test_hands_of_other_proportions_keep_them_all_along():
+    seen, plain = reshape(TRUTH, clean(), 0.01, generator()), clean()
+    off_m = (seen.keypoints_m - plain.keypoints_m) @ canonical_frame(plain.keypoints_m).transpose(-1, -2)
+    torch.testing.assert_close(off_m, off_m[:, :1].expand_as(off_m), atol=1e-5, rtol=0.0)
+    assert off_m[:, 0, 1:].std(0).min() > 0.001  # each hand its own
+    torch.testing.assert_close(seen.keypoints_m[:, :, 0], plain.keypoints_m[:, :, 0])
+    torch.testing.assert_close(seen.image_m - plain.image_m, seen.keypoints_m - plain.keypoints_m)
+    moved_m = (seen.rays - plain.rays) * TRUTH.wrist_m[:, :T, None, 2:]
+    expected_m = (seen.keypoints_m - plain.keypoints_m)[..., :2]
+    torch.testing.assert_close(moved_m - moved_m[:, :, :1], expected_m, atol=1e-5, rtol=0.0)
 
 
 def test_a_mistaken_focal_length_moves_the_wrist_along_its_new_rays():
