@@ -12,6 +12,8 @@ from app.display import has_display
 from app.errors import AppError
 from app.machine import describe_machine, package_versions
 from app.sources.webcam import list_cameras
+from models.errors import ModelError
+from models.temporal import load_temporal
 
 MODULES = (
     "cv2",
@@ -51,6 +53,7 @@ def examine(port: int) -> list[Finding]:
         _modules,
         _onnxruntime,
         _hand_landmarker,
+        _network,
         _cameras,
         _display,
         lambda: _ports(port),
@@ -103,6 +106,14 @@ def _hand_landmarker() -> Finding:
         return Finding("hand detector model", True, str(resolve_hand_landmarker(None)))
     except AppError as error:
         return Finding("hand detector model", False, str(error))
+
+
+def _network() -> Finding:
+    try:
+        load_temporal("posebert")
+    except ModelError as error:
+        return Finding("PoseBERT", False, f"{error}, or run with --temporal one-euro")
+    return Finding("PoseBERT", True, "the network that ships runs")
 
 
 def _cameras() -> Finding:

@@ -12,7 +12,7 @@ from robot import RobotError
 from robot.endpoint import parse_endpoint
 
 HandChoice = Literal["right", "left", "both"]
-TemporalChoice = Literal["one-euro", "none"]
+TemporalChoice = Literal["posebert", "one-euro", "none"]
 BackendChoice = Literal["auto", "cpu"]
 
 
@@ -26,13 +26,16 @@ class TeleopSettings:
     """The operator's hand that drives the robot hand."""
     robot: str = "sim"
     """sim starts a simulated Allegro; none sends nothing; tcp://HOST:PORT is a running robot server."""
-    temporal: TemporalChoice = "one-euro"
-    """What turns noisy detections into a trajectory."""
+    temporal: TemporalChoice = "posebert"
+    """What turns noisy detections into a trajectory: posebert is the learned model; one-euro filters; none
+    passes detections on as they are."""
+    network: Path | None = None
+    """ONNX file of a trained network for posebert, instead of the one that ships."""
     horizon_ms: str = "auto"
     """How far past the capture of a frame the robot aims: auto makes up for the time passed since; 0 sends
     the pose as seen; N aims N milliseconds past capture, as far as the temporal stage looks ahead."""
     backend: BackendChoice = "auto"
-    """Where the temporal stage is computed; the filters of today need no more than the CPU."""
+    """Where the temporal stage is computed; the network runs on the CPU."""
     mirror: bool = False
     """The source shows a mirror image, as selfie cameras do."""
     headless: bool = False

@@ -104,7 +104,7 @@ def _set_up(
     stack.callback(robot.close)
     lane = HandLane(
         ObservationWindow(hand, Camera.assumed(source.size_px)),
-        load_temporal(settings.temporal),
+        load_temporal(settings.temporal, settings.network),
         load_retargeter(f"allegro_{hand}"),
         clock,
         parse_horizon_ms(settings.horizon_ms),

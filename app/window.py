@@ -7,8 +7,11 @@ from collections import deque
 import numpy as np
 
 from models.camera import Camera
+from models.canonical import bone_lengths
 from models.observation import NUM_KEYPOINTS, Hand, Observation
 from models.window import SLOT_PERIOD_NS, WINDOW_SLOTS, Window
+
+SHORTEST_BONE_M = 1e-5  # shorter ones have no direction
 
 
 class ObservationWindow:
@@ -17,7 +20,7 @@ class ObservationWindow:
     The grid ends at the newest frame, so that frame always sits exactly in the last slot and a camera whose
     clock drifts against 30 Hz never slides across a slot border. An earlier detection falls into the slot
     nearest its capture time; a slot no detection falls into stays masked; of two detections in one slot the
-    newer is kept (so a 60 fps source fills every slot with its latest).
+    one nearer to the slot's time is kept.
     """
 
     def __init__(self, hand: Hand, camera: Camera) -> None:
@@ -40,7 +43,7 @@ class ObservationWindow:
         if observation.hand != self._hand:
             raise ValueError(f"this window holds the {self._hand} hand, got the {observation.hand} hand")
         self.advance(observation.t_capture_ns)
-        if not observation.detected or not np.isfinite(observation.keypoints_m).all():
+        if not observation.detected or not _is_a_hand(observation):
             return
         wrist_m = self._camera.locate_wrist(observation.keypoints_m, observation.keypoints_px)
         position = len(self._seen)
@@ -77,6 +80,10 @@ class ObservationWindow:
             slot = T - 1 - (age_ns + SLOT_PERIOD_NS // 2) // SLOT_PERIOD_NS
             if slot < 0:
                 continue
+            t_slot_ns = self._t_now_ns - (T - 1 - slot) * SLOT_PERIOD_NS
+            away_ns = abs(observation.t_capture_ns - t_slot_ns)
+            if observed[slot] and abs(int(t_capture_ns[slot]) - t_slot_ns) <= away_ns:
+                continue
             observed[slot] = True
             t_capture_ns[slot] = observation.t_capture_ns
             keypoints_m[slot] = observation.keypoints_m
@@ -96,3 +103,11 @@ class ObservationWindow:
             wrist_m=wrist_m,
             score=score,
         )
+
+
+def _is_a_hand(observation: Observation) -> bool:
+    """Whether all that is computed with is finite, and no two neighbouring keypoints are one."""
+    numbers = (observation.keypoints_m, observation.keypoints_px, observation.score)
+    if not all(np.isfinite(number).all() for number in numbers):
+        return False
+    return bool((bone_lengths(np.asarray(observation.keypoints_m)) > SHORTEST_BONE_M).all())

@@ -20,6 +20,7 @@ Array = Any
 _TINY = 1e-9  # m or m²: shorter vectors have no direction
 _INDEX_BASE, _MIDDLE_BASE, _PINKY_BASE = 5, 9, 17
 MIN_DEPTH_M, MAX_DEPTH_M = 0.05, 5.0  # where a hand in front of a webcam can be
+MAX_ASIDE = 5.0  # x/z and y/z: no lens sees further aside
 
 
 def namespace(x: Array) -> ModuleType:
@@ -137,10 +138,12 @@ def location_of_wrist(wrist_m: Array) -> Array:
 
 
 def wrist_of_location(location: Array) -> Array:
-    """The wrist (…,3) in the camera frame, metres; undoes `location_of_wrist`."""
+    """The wrist (…,3) in the camera frame, metres; undoes `location_of_wrist`, within its bounds."""
     xp = namespace(location)
-    depth_m = xp.exp(-location[..., 2:])
-    return xp.concatenate([location[..., :2] * depth_m, depth_m], -1)
+    nearness = xp.clip(location[..., 2:], -float(np.log(MAX_DEPTH_M)), -float(np.log(MIN_DEPTH_M)))
+    depth_m = xp.exp(-nearness)
+    aside = xp.clip(location[..., :2], -MAX_ASIDE, MAX_ASIDE)
+    return xp.concatenate([aside * depth_m, depth_m], -1)
 
 
 def _unit(v: Array) -> Array:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from models.canonical import Array, namespace
 
-IMAGE_SHARE = 0.6  # best over the clips of docs/accuracy.md; 0.5–0.7 hardly differ
+IMAGE_SHARE = 0.6  # best over rendered clips and two cameras; 0.5–0.7 hardly differ
 
 
 def image_hand(keypoints_m: Array, keypoints_px: Array, depth_px: Array) -> Array:
@@ -35,7 +35,7 @@ def fuse_depth(keypoints_m: Array, keypoints_px: Array, depth_px: Array) -> Arra
 
     MediaPipe answers twice: in metres, and in the image with a relative depth. The metric answer bends
     fingers that are seen straight from the back of the hand; the image answer does not, but knows no
-    perspective. Their mean is nearer the truth than either on most clips (docs/accuracy.md).
+    perspective. Their mean is nearer the truth than either on most clips (docs/temporal.md).
 
     Args:
         as for `image_hand`.

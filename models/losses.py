@@ -26,6 +26,7 @@ class LossConfig:
         acceleration: of their second differences.
         change: distance of the estimate from what its refinement started at; a little of it keeps the network
             from touching what it need not touch.
+        alone: all this, without motion, of the observed slots' poses as corrected by themselves.
         newest: weight of the newest slot and of the future, against 1 for the past.
     """
 
@@ -34,14 +35,15 @@ class LossConfig:
     keypoint: float = 1.0
     shape: float = 2.0
     velocity: float = 1.0
-    acceleration: float = 1.0
+    acceleration: float = 3.0
     change: float = 0.0
+    alone: float = 0.5
     newest: float = 2.0
 
     @staticmethod
     def paper() -> LossConfig:
         """Rotations and location only, every slot alike."""
-        return LossConfig(keypoint=0.0, shape=0.0, velocity=0.0, acceleration=0.0, newest=1.0)
+        return LossConfig(keypoint=0.0, shape=0.0, velocity=0.0, acceleration=0.0, alone=0.0, newest=1.0)
 
 
 DECIMETRES = 10.0  # per metre
@@ -100,6 +102,33 @@ def pose_losses(
     weights = {name: getattr(config, name) for name in terms}
     terms["total"] = sum((weights[name] * term for name, term in terms.items()), start=pose.new_zeros(()))
     return terms
+
+
+def pose_losses_alone(
+    pose: Tensor, observed: Tensor, truth: Truth, hand: HandKinematics, config: LossConfig
+) -> Tensor:
+    """The weighted sum for observed slots each by itself.
+
+    Args:
+        pose: (B,T,99) estimates.
+        observed: (B,T) bool, slots that count.
+        truth: of the same slots, or more.
+        hand: the mean hand.
+        config: the weights.
+    """
+    pose = pose[observed]
+    rotations, wrist_m = truth.rotations[:, : observed.shape[1]], truth.wrist_m[:, : observed.shape[1]]
+    target_R = rotations[observed]
+    R = decode_6d(pose[..., :96].unflatten(-1, (16, 6)))
+    estimate, target = hand(R) * DECIMETRES, hand(target_R) * DECIMETRES
+    own = estimate @ R[:, 0] - target @ target_R[:, 0]
+    location = (pose[..., 96:] - location_of_wrist(wrist_m[observed])).square().sum(-1)
+    return (
+        config.rotation * (R - target_R).square().sum((-1, -2)).mean()
+        + config.location * location.mean()
+        + config.keypoint * _length(estimate - target).mean()
+        + config.shape * _length(own).mean()
+    )
 
 
 def _length(v: Tensor) -> Tensor:

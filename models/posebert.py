@@ -2,8 +2,9 @@
 
 Baradel et al., "PoseBERT: A Generic Transformer Module for Temporal 3D Human Modeling", PAMI 2022. The
 default configuration is the paper's. `PoseBertConfig.ours()` starts from what was observed, not from the mean
-pose: each slot begins as an attention-weighted mixture of the observed poses, and the regressor's last layer
-starts at zero, so a pose the network has never met passes through until it has learnt a reason to change it.
+pose: what was observed in a slot is first corrected by itself, each slot then begins as an attention-weighted
+mixture of the corrected poses, and the last layers of all that is added start at zero, so a pose the network
+has never met passes through until it has learnt a reason to change it.
 """
 
 from __future__ import annotations
@@ -35,10 +36,12 @@ class PoseBertConfig:
         head_dim: width of a head.
         feed_forward: hidden width of the feed-forward layers and of the regressor.
         dropout: share of activations dropped in training.
+        shared_dropout: drop the same ones in all slots of a window, which takes a tenth of the dice.
         positions: rows of the learned positions, the longest window with its future.
         position_std: of the positions and the mask token at the start.
         start: "mean" refines from the mean pose, "observed" from the pose given for each slot.
         mix: start from a learned mixture of the observed slots; needs start="observed".
+        lift: hidden width of the layers that correct every observed pose by itself; 0 for none; needs mix.
         relative_bias: learn how much each head looks at slots so and so far away.
         future: the instants past the window to predict, in slots past its last.
     """
@@ -51,10 +54,12 @@ class PoseBertConfig:
     head_dim: int = 64
     feed_forward: int = 512
     dropout: float = 0.1
+    shared_dropout: bool = False
     positions: int = 1024
     position_std: float = 1.0
     start: str = "mean"
     mix: bool = False
+    lift: int = 0
     relative_bias: bool = False
     future: tuple[int, ...] = FUTURE_SLOTS
 
@@ -63,6 +68,8 @@ class PoseBertConfig:
             raise ValueError(f"start is {self.start!r}; give 'mean' or 'observed'")
         if self.mix and (self.start != "observed" or self.out_dim != POSE_DIM):
             raise ValueError(f"mix needs start='observed' and out_dim={POSE_DIM}, got {self}")
+        if self.lift and not self.mix:
+            raise ValueError(f"lift needs mix, got {self}")
 
     @staticmethod
     def ours(in_dim: int, width: int = 256, future: tuple[int, ...] = FUTURE_SLOTS) -> PoseBertConfig:
@@ -72,11 +79,12 @@ class PoseBertConfig:
             width=width,
             heads=width // 64,
             feed_forward=width,
-            dropout=0.0,
+            shared_dropout=True,
             positions=128,
             position_std=0.02,
             start="observed",
             mix=True,
+            lift=2 * width,
             relative_bias=True,
             future=future,
         )
@@ -97,6 +105,7 @@ class PoseBert(nn.Module):
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.depth))
         self.regressor = Regressor(config)
         self.mixture = Mixture(config) if config.mix else None
+        self.lifter = Lifter(config) if config.lift else None
         self.register_buffer("mean_pose", torch.zeros(config.out_dim))
 
     def forward(
@@ -107,6 +116,21 @@ class PoseBert(nn.Module):
         asked: int | None = None,
         causal: Tensor | None = None,
     ) -> Tensor:
+        """Poses of the window's slots and of the future slots after them; see `estimate`.
+
+        Returns:
+            (B,asked,out_dim).
+        """
+        return self.estimate(features, observed, start, asked, causal)[0]
+
+    def estimate(
+        self,
+        features: Tensor,
+        observed: Tensor,
+        start: Tensor,
+        asked: int | None = None,
+        causal: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
         """Poses of the window's slots and of the future slots after them.
 
         Args:
@@ -120,11 +144,14 @@ class PoseBert(nn.Module):
                 estimate; None lets all look everywhere.
 
         Returns:
-            (B,asked,out_dim).
+            (B,asked,out_dim) poses, and (B,T,out_dim) those of the observed slots, corrected by themselves.
         """
         T, slots = features.shape[1], start.shape[1]
         asked = slots if asked is None else asked
-        token = self.embed(features)
+        token, corrected = self.embed(features), start[:, :T]
+        if self.lifter is not None:
+            told, correction = self.lifter(features)
+            token, corrected = token + told, corrected + correction
         mask = self.mask_token.to(token.dtype)  # under autocast the tokens, too, stay in 16 bits
         token = torch.where(observed[..., None], token, mask)
         future = mask.expand(len(token), slots - T, -1)
@@ -141,8 +168,8 @@ class PoseBert(nn.Module):
             x = block(x, times, T, asked if i + 1 == len(self.blocks) else slots, visible)
             delta = delta + self.regressor(x[:, -asked:], y + delta)
         if self.mixture is not None:
-            y = self.mixture(x, window, start[:, :T], times, visible)
-        return y + delta
+            y = self.mixture(x, window, corrected, times, visible)
+        return y + delta, corrected
 
 
 def slot_times(T: int, future: tuple[int, ...], device: torch.device) -> Tensor:
@@ -178,11 +205,11 @@ class Block(nn.Module):
         self.feed_forward = nn.Sequential(
             nn.Linear(D, config.feed_forward),
             nn.GELU(),
-            nn.Dropout(config.dropout),
+            dropout(config),
             nn.Linear(config.feed_forward, D),
-            nn.Dropout(config.dropout),
+            dropout(config),
         )
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = dropout(config)
         # Row h: how much head h likes to look so many slots ahead … behind.
         table = torch.zeros(config.heads, 2 * config.positions - 1)
         self.bias = nn.Parameter(table) if config.relative_bias else None
@@ -210,6 +237,26 @@ class Block(nn.Module):
         return x + self.feed_forward(self.norm2(x))
 
 
+class SharedDropout(nn.Module):
+    """Drops activations (B,slots,D) of a window in all its slots or in none."""
+
+    def __init__(self, share: float) -> None:
+        super().__init__()
+        self.share = share
+
+    def forward(self, x: Tensor) -> Tensor:
+        """As nn.Dropout."""
+        if not self.training or not self.share:
+            return x
+        kept = torch.rand(len(x), 1, x.shape[-1], device=x.device) >= self.share
+        return x * (kept / (1.0 - self.share)).to(x.dtype)
+
+
+def dropout(config: PoseBertConfig) -> nn.Module:
+    """The kind of dropout asked for."""
+    return SharedDropout(config.dropout) if config.shared_dropout else nn.Dropout(config.dropout)
+
+
 class Regressor(nn.Module):
     """Refines a pose given its token; shared by all blocks."""
 
@@ -217,7 +264,7 @@ class Regressor(nn.Module):
         super().__init__()
         self.norm = nn.LayerNorm(config.width)
         self.hidden = nn.Linear(config.width + config.out_dim, config.feed_forward)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = dropout(config)
         self.out = nn.Linear(config.feed_forward, config.out_dim)
         if config.start == "mean":
             nn.init.xavier_uniform_(self.out.weight, gain=0.01)
@@ -229,6 +276,30 @@ class Regressor(nn.Module):
         """What to add to the pose (B,n,out_dim)."""
         hidden = self.hidden(torch.cat([self.norm(token), pose.to(token.dtype)], -1))
         return self.out(self.dropout(functional.gelu(hidden))).to(pose.dtype)
+
+
+class Lifter(nn.Module):
+    """What one observation tells by itself: how its pose is wrong, and what the rest should know of it."""
+
+    def __init__(self, config: PoseBertConfig) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Linear(config.in_dim, config.lift),
+            nn.GELU(),
+            dropout(config),
+            nn.Linear(config.lift, config.lift),
+            nn.GELU(),
+            dropout(config),
+        )
+        self.token = nn.Linear(config.lift, config.width)
+        self.correction = nn.Linear(config.lift, config.out_dim)
+        nn.init.zeros_(self.correction.weight)
+        nn.init.zeros_(self.correction.bias)
+
+    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """(B,T,width) to add to tokens and (B,T,out_dim) float32 to poses, of features (B,T,in_dim)."""
+        hidden = self.layers(features)
+        return self.token(hidden), self.correction(hidden).float()
 
 
 class Mixture(nn.Module):

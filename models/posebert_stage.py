@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,14 @@ from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidArgument, I
 from models.canonical import decode_6d, wrist_of_location
 from models.errors import ModelError
 from models.hand_model import HandModel
+from models.observation import Hand
 from models.posebert_input import WindowEncoder
-from models.rotations import mirror_points, mirror_rotations
+from models.rotations import (
+    axis_angle_from_matrix,
+    matrix_from_axis_angle,
+    mirror_points,
+    mirror_rotations,
+)
 from models.trajectory import HandTrajectory, SourceState
 from models.window import SLOT_PERIOD_NS, Window
 
@@ -23,17 +30,65 @@ UNREADABLE = (Fail, InvalidArgument, InvalidGraph, InvalidProtobuf)  # what a fi
 GAP_BRIDGED_S = 0.5
 # Beyond this, robots had better be told anew than play on.
 AHEAD_S = 0.5
-# After a gap the estimate may differ from what was predicted; the difference fades with this time constant.
-REJOIN_S = 0.08
-_FADED = 0.01  # share of the difference below which it is dropped
+# After a gap longer than FADED_GAP_S the estimate may be far from what was predicted; the difference is led
+# over in REJOIN_S, a fifth of it a frame at most. Single lost frames are not worth the delay that costs.
+FADED_GAP_S = 0.12
+REJOIN_S = 0.25
+FOLLOWED_S = 0.2  # nobody follows what was said longer ago: robots hold by then
+
+
+@dataclass(frozen=True)
+class Poses:
+    """Hands of the right side at K instants.
+
+    Attributes:
+        t_ns: (K,) instants.
+        rotations: (K,16,3,3) MANO order, the wrist's in camera axes.
+        wrist_m: (K,3) camera frame.
+    """
+
+    t_ns: np.ndarray
+    rotations: np.ndarray
+    wrist_m: np.ndarray
+
+    def at(self, t_ns: int) -> tuple[np.ndarray, np.ndarray]:
+        """Rotations (16,3,3) and wrist (3,) at one instant; the first and the last last."""
+        i = int(np.clip(np.searchsorted(self.t_ns, t_ns, side="right") - 1, 0, len(self.t_ns) - 2))
+        share = float(np.clip((t_ns - self.t_ns[i]) / (self.t_ns[i + 1] - self.t_ns[i]), 0.0, 1.0))
+        turn = axis_angle_from_matrix(self.rotations[i + 1] @ np.swapaxes(self.rotations[i], -1, -2))
+        rotations = matrix_from_axis_angle(share * turn) @ self.rotations[i]
+        return rotations, (1.0 - share) * self.wrist_m[i] + share * self.wrist_m[i + 1]
+
+
+@dataclass(frozen=True)
+class Rejoining:
+    """What was predicted against what is seen, when a hand was seen again after a gap.
+
+    Attributes:
+        t_ns: that instant.
+        turn: (16,3) axis-angle from the rotations estimated to those predicted.
+        shift_m: (3,) from the wrist estimated to the one predicted.
+    """
+
+    t_ns: int
+    turn: np.ndarray
+    shift_m: np.ndarray
+
+    def led_over(self, poses: Poses) -> Poses:
+        """The estimates with what is left of the difference."""
+        share = np.clip((poses.t_ns - self.t_ns) * 1e-9 / REJOIN_S, 0.0, 1.0)
+        left = 1.0 - share * share * (3.0 - 2.0 * share)
+        turns = matrix_from_axis_angle(left[:, None, None] * self.turn)
+        return Poses(poses.t_ns, turns @ poses.rotations, poses.wrist_m + left[:, None] * self.shift_m)
 
 
 class PoseBertStage:
     """The temporal stage that runs a trained network; see `models.temporal.TemporalStage`.
 
     Gaps: while nothing is detected the network predicts on, up to GAP_BRIDGED_S, then the hand is lost. When
-    it is seen again before that, the difference between prediction and new estimate is faded out instead of
-    jumped over. Works from the first detection on: slots before it are masked as any gap is.
+    it is seen again while others still follow what was said before, the difference between prediction and
+    new estimate is faded out instead of jumped over. Works from the first detection on: slots before it are
+    masked as any gap is.
     """
 
     name = "posebert"
@@ -71,43 +126,52 @@ class PoseBertStage:
         self._instants = len(instants)
         self._ahead_ns = instants[instants * SLOT_PERIOD_NS <= ahead_s * 1e9] * SLOT_PERIOD_NS
         self.horizon_s = self._ahead_ns[1:] * 1e-9
-        self._t_seen_ns: int | None = None
-        self._last: tuple[np.ndarray, np.ndarray] | None = None  # t_ns (K,) and poses (K,99) given out last
-        self._difference = np.zeros(0)  # (99,) predicted − estimated at the last re-detection
-        self._t_rejoined_ns: int | None = None
-        self._in_gap = False
+        self._t_detected_ns: int | None = None  # capture time of the newest detection used
+        self._last: Poses | None = None  # given out last
+        self._rejoining: Rejoining | None = None
 
     def update(self, window: Window) -> HandTrajectory:
         """The trajectory at now and the next instants, one slot apart."""
         t_now_ns = window.t_now_ns
         t_ns = t_now_ns + self._ahead_ns
-        (seen,) = np.nonzero(window.observed)
-        t_seen_ns = int(window.t_capture_ns[seen[-1]]) if len(seen) else None
-        if t_seen_ns is None or (t_now_ns - t_seen_ns) * 1e-9 > GAP_BRIDGED_S:
-            self.reset()
-            return HandTrajectory.lost(window.hand, t_ns)
-        tracking = bool(window.observed[-1])
-        poses = self._estimate(window)
-        poses = self._rejoined(poses, t_ns, tracking)
-        self._last, self._in_gap = (t_ns, poses), not tracking
-        rotations = decode_6d(poses[:, :96].reshape(-1, 16, 6))
+        if not window.observed.any():
+            return self._lost(window.hand, t_ns)
+        # A frame that comes late, after time went on without it, stands in an earlier slot.
+        t_seen_ns = int(window.t_capture_ns[np.flatnonzero(window.observed)[-1]])
+        if (t_now_ns - t_seen_ns) * 1e-9 > GAP_BRIDGED_S:
+            return self._lost(window.hand, t_ns)
+        new = self._t_detected_ns is None or t_seen_ns > self._t_detected_ns
+        gap_s = 0.0 if self._t_detected_ns is None else (t_seen_ns - self._t_detected_ns) * 1e-9
+        if new:
+            self._t_detected_ns = t_seen_ns
+        pose = self._estimate(window)
+        if not np.isfinite(pose).all():
+            return self._lost(window.hand, t_ns)
+        poses = Poses(t_ns, decode_6d(pose[:, :96].reshape(-1, 16, 6)), wrist_of_location(pose[:, 96:]))
+        poses = self._rejoined(poses, gap_s if new else 0.0)
+        self._last = poses
+        rotations, wrist_m = poses.rotations, poses.wrist_m
         keypoints_m = self._model.keypoints(rotations)
-        wrist_m = wrist_of_location(poses[:, 96:])
         if window.hand == "left":
             rotations, keypoints_m, wrist_m = (
                 mirror_rotations(rotations),
                 mirror_points(keypoints_m),
                 mirror_points(wrist_m),
             )
-        state: SourceState = "tracking" if tracking else "predicting"
+        state: SourceState = "tracking" if new or window.observed[-1] else "predicting"
         return HandTrajectory(window.hand, state, t_now_ns, t_ns, keypoints_m, wrist_m, rotations)
 
     def reset(self) -> None:
         """Forget the past: the next window starts a new hand."""
         self._encoder.reset()
+        self._t_detected_ns = None
         self._last = None
-        self._t_rejoined_ns = None
-        self._in_gap = False
+        self._rejoining = None
+
+    def _lost(self, hand: Hand, t_ns: np.ndarray) -> HandTrajectory:
+        """Nothing is known; but what was said last is kept, others may still follow it."""
+        self._rejoining = None
+        return HandTrajectory.lost(hand, t_ns)
 
     def _estimate(self, window: Window) -> np.ndarray:
         """(K,99) the network's poses."""
@@ -116,19 +180,20 @@ class PoseBertStage:
         (pose,) = self._session.run(None, inputs)
         return pose[0, -self._instants :][: len(self._ahead_ns)].astype(np.float64)
 
-    def _rejoined(self, poses: np.ndarray, t_ns: np.ndarray, tracking: bool) -> np.ndarray:
-        """The poses, led over from what was predicted in the gap that has just ended."""
-        if tracking and self._in_gap and self._last is not None:
-            t_last_ns, last = self._last
-            predicted = np.array([np.interp(t_ns[0], t_last_ns, column) for column in last.T])
-            self._difference, self._t_rejoined_ns = predicted - poses[0], int(t_ns[0])
-        if self._t_rejoined_ns is None:
+    def _rejoined(self, poses: Poses, gap_s: float) -> Poses:
+        """The poses, led over from what was predicted in a gap of so many seconds that has just ended."""
+        t_now_ns = int(poses.t_ns[0])
+        followed = self._last is not None and (t_now_ns - int(self._last.t_ns[0])) * 1e-9 <= FOLLOWED_S
+        if gap_s > FADED_GAP_S and self._last is not None and followed:
+            predicted, wrist_m = self._last.at(t_now_ns)
+            turn = axis_angle_from_matrix(predicted @ np.swapaxes(poses.rotations[0], -1, -2))
+            self._rejoining = Rejoining(t_now_ns, turn, wrist_m - poses.wrist_m[0])
+        if self._rejoining is None:
             return poses
-        fading = np.exp(-(t_ns - self._t_rejoined_ns) * 1e-9 / REJOIN_S)
-        if fading[0] < _FADED:
-            self._t_rejoined_ns = None
+        if (t_now_ns - self._rejoining.t_ns) * 1e-9 >= REJOIN_S:
+            self._rejoining = None
             return poses
-        return poses + fading[:, None] * self._difference
+        return self._rejoining.led_over(poses)
 
 
 def load(path: str | Path, model: HandModel | None = None, ahead_s: float = AHEAD_S) -> PoseBertStage:

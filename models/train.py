@@ -41,7 +41,7 @@ from models.gru import BiGru
 from models.hand_model import HandModel
 from models.hand_torch import HandKinematics
 from models.inverse_kinematics_torch import HandFit
-from models.losses import LossConfig, pose_losses
+from models.losses import LossConfig, pose_losses, pose_losses_alone
 from models.metrics import accel_error, mpjpe, pa_mpjpe
 from models.motion.detector_noise import FittedNoise
 from models.noise import (
@@ -85,7 +85,9 @@ class TrainConfig:
     """Share of activations dropped in training."""
     start: Literal["observed", "mean"] = "observed"
     """Where our network's poses start: at a mixture of those observed, or at the mean as the paper's do."""
-    causal_share: float = 0.5
+    lift: bool = True
+    """Whether our network first corrects every observed pose by itself."""
+    causal_share: float = 0.7
     """Share of windows whose slots look at no later one, so that each of them trains the live estimate."""
     future: tuple[int, ...] = FUTURE_SLOTS
     """Which slots past the newest frame to predict."""
@@ -226,6 +228,22 @@ def keep_freed_memory() -> None:
         libc.mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
 
 
+class Taught(torch.nn.Module):
+    """A network with everything it says that is compared with the truth."""
+
+    def __init__(self, network: PoseBert | BiGru) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(
+        self, features: Tensor, observed: Tensor, start: Tensor, causal: Tensor
+    ) -> tuple[Tensor, Tensor | None]:
+        """Poses (B,S,99), and those (B,T,99) of observed slots by themselves if the network has them."""
+        if isinstance(self.network, PoseBert) and self.network.lifter is not None:
+            return self.network.estimate(features, observed, start, None, causal)
+        return self.network(features, observed, start, None, causal), None
+
+
 class Teacher:
     """Makes batches: windows, their noise, and what the network is given of them."""
 
@@ -322,7 +340,8 @@ def build(config: TrainConfig) -> PoseBert | BiGru:
     if config.network == "ours":
         ours = PoseBertConfig.ours(in_dim, config.width, config.future)
         mix = config.start == "observed"
-        return PoseBert(replace(ours, dropout=config.dropout, start=config.start, mix=mix))
+        lift = ours.lift if mix and config.lift else 0
+        return PoseBert(replace(ours, dropout=config.dropout, start=config.start, mix=mix, lift=lift))
     sizes = PoseBertConfig(
         in_dim=in_dim,
         width=config.width,
@@ -347,7 +366,9 @@ def _train(config: TrainConfig, world: World) -> Path:
         network.mean_pose.copy_(teacher.mean_pose())
         average.load_state_dict(network.state_dict())
     validation = load_clips(config.validate, filmed=True) if main else None
-    model = DistributedDataParallel(network, broadcast_buffers=False) if world.size > 1 else network
+    model: torch.nn.Module = Taught(network)
+    if world.size > 1:
+        model = DistributedDataParallel(model)
     curves = Curves(out, step) if main else None
     if main:
         (out / "config.json").write_text(json.dumps(asdict(config), indent=1, default=str))
@@ -365,11 +386,14 @@ def _train(config: TrainConfig, world: World) -> Path:
         causal = teacher.causal(len(seen.observed))
         features, observed, start = teacher.encode(seen, causal)
         with torch.autocast(world.device.type, torch.bfloat16, enabled=config.bf16):
-            pose = model(features, observed, start, causal=causal)
+            pose, corrected = model(features, observed, start, causal)
         loss = config.loss if config.network == "ours" else LossConfig.paper()
         terms = pose_losses(
             pose.float(), start, truth, observed.any(1), WINDOW_SLOTS, teacher.hand, loss, even
         )
+        if loss.alone and corrected is not None:
+            terms["alone"] = pose_losses_alone(corrected.float(), observed, truth, teacher.hand, loss)
+            terms["total"] = terms["total"] + loss.alone * terms["alone"]
         optimizer.zero_grad(set_to_none=True)
         terms["total"].backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -505,11 +529,11 @@ def _resume(
         return 0, 0.0
     state = torch.load(file, map_location="cpu", weights_only=True)
     saved = json.loads(state["config"])
-    for name in ("network", "width", "start", "future"):
+    for name in ("network", "width", "start", "lift", "future"):
         wanted = json.loads(json.dumps(getattr(config, name)))
-        if saved[name] != wanted:
+        if saved.get(name) != wanted:
             raise ModelError(
-                f"{file} is of a run with {name} {saved[name]}, not {wanted}; give another --out"
+                f"{file} is of a run with {name} {saved.get(name)}, not {wanted}; give another --out"
             )
     network.load_state_dict(state["network"])
     average.load_state_dict(state["average"])

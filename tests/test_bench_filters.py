@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import linalg, signal
 
 from app.bench.filters import (
     ConstantVelocity,
@@ -68,6 +69,26 @@ def test_a_hand_at_rest_stays_where_it_is(smoother: Filter):
     x[10:15] = np.nan
     np.testing.assert_allclose(smoother.online(x).value, 0.7, atol=1e-9)
     np.testing.assert_allclose(smoother.offline(x), 0.7, atol=1e-9)
+
+
+@pytest.mark.parametrize("agility", [1e-6, 1e-3, 1.0])
+def test_the_kalman_gain_solves_the_riccati_equation(agility):
+    A, H = np.array([[1.0, 1.0], [0.0, 1.0]]), np.array([[1.0, 0.0]])
+    Q = agility * np.array([[0.25, 0.5], [0.5, 1.0]])  # a random acceleration in every frame
+    P = linalg.solve_discrete_are(A.T, H.T, Q, np.eye(1))
+    gain = P @ H.T / (H @ P @ H.T + 1.0)
+    np.testing.assert_allclose(Kalman(agility).gain, gain[:, 0], rtol=1e-6)
+
+
+@pytest.mark.parametrize(("window", "order"), [(5, 1), (9, 2), (21, 2)])
+def test_savitzky_golay_has_the_textbook_weights(window, order):
+    pulse = np.zeros((61, 1))
+    pulse[30] = 1.0
+    smoother = SavitzkyGolay(window, order)
+    newest = signal.savgol_coeffs(window, order, pos=window - 1, use="dot")
+    np.testing.assert_allclose(smoother.online(pulse).value[30 : 30 + window, 0], newest[::-1], atol=1e-12)
+    middle = signal.savgol_filter(pulse[:, 0], window, order)
+    np.testing.assert_allclose(smoother.offline(pulse)[:, 0], middle, atol=1e-12)
 
 
 def test_constant_velocity_is_exact_on_linear_motion():

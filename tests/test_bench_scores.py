@@ -52,6 +52,23 @@ def test_an_estimate_that_falls_silent_is_held_at_its_last_word():
     assert scores["silent"] == pytest.approx(80 / 137)
 
 
+def test_silence_excuses_no_seen_frame():
+    made = sequence()
+    silent, holding = made.truth_m.copy(), made.truth_m.copy()
+    silent[60:], holding[60:] = np.nan, made.truth_m[59]
+    for name in ("pa_seen", "mpjpe_seen", "accel_seen"):
+        assert score(silent, made)[name] == pytest.approx(score(holding, made)[name])
+
+
+def test_accelerations_that_touch_an_unseen_frame_do_not_count():
+    made = sequence()  # unseen: frames 20 to 23
+    wrong = made.truth_m.copy()
+    wrong[20:24] += np.random.default_rng(0).normal(size=(21, 3))
+    scores = score(wrong, made)
+    assert scores["accel_seen"] == pytest.approx(0.0, abs=1e-6)
+    assert scores["accel"] > 1.0
+
+
 def test_only_pa_counts_against_a_truth_of_unknown_scale():
     made = replace(sequence(), metric=False)
     assert set(score(3.0 * made.truth_m, made)) == {"pa", "pa_seen", "silent"}

@@ -55,6 +55,17 @@ def test_the_real_calibration_is_read(shared_data):
         assert projection.shape == (3, 4)
 
 
+def test_a_broken_rendered_clip_gets_one_sentence(tmp_path):
+    clip = tmp_path / "rendered" / "clip.npz"
+    clip.parent.mkdir()
+    clip.write_bytes(b"nothing of the kind")
+    with pytest.raises(AppError, match=r"clip\.npz"):
+        rendered_clips(tmp_path)
+    np.savez(clip, kp=np.zeros((3, 21, 3)), f=700.0, cx=320.0, cy=240.0)
+    with pytest.raises(AppError, match=r"clip\.mp4"):
+        rendered_clips(tmp_path)
+
+
 def test_missing_recordings_leave_their_group_out(tmp_path):
     assert rendered_clips(tmp_path) == []
     assert stereo_pair(tmp_path) == []

@@ -247,6 +247,7 @@ def test_doctor_looks_at_everything_and_says_what_is_missing():
         "packages",
         "onnxruntime",
         "hand detector model",
+        "PoseBERT",
         "cameras",
         "display",
         "ports",

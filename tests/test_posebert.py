@@ -8,7 +8,13 @@ import pytest
 import torch
 
 from models.gru import BiGru
-from models.posebert import FUTURE_SLOTS, PoseBert, PoseBertConfig, slot_times
+from models.posebert import (
+    FUTURE_SLOTS,
+    PoseBert,
+    PoseBertConfig,
+    SharedDropout,
+    slot_times,
+)
 from models.posebert_input import IN_DIM, POSE_DIM
 
 SMALL = {"width": 32, "heads": 2, "head_dim": 16, "feed_forward": 32, "positions": 96, "dropout": 0.0}
@@ -139,3 +145,25 @@ def test_mixture_weights_sum_to_one():
 def test_a_mixture_without_observed_start_is_refused():
     with pytest.raises(ValueError, match="start='observed'"):
         PoseBertConfig(mix=True)
+
+
+def test_shared_dropout_drops_alike_in_all_slots_and_nothing_live():
+    torch.manual_seed(0)
+    layer, x = SharedDropout(0.25), torch.ones(8, 5, 400)
+    assert layer.eval()(x) is x
+    dropped = layer.train()(x)
+    torch.testing.assert_close(dropped, dropped[:, :1].expand_as(x))
+    assert dropped.unique().tolist() == pytest.approx([0.0, 4.0 / 3.0])
+    assert dropped.mean() == pytest.approx(1.0, abs=0.05)
+
+
+def test_a_correction_of_one_observation_reaches_every_slot_that_copies_it():
+    network = PoseBert(replace(OURS, lift=32)).eval()
+    features, _, start = window(OURS)
+    observed = torch.zeros(2, T, dtype=torch.bool)
+    observed[:, 10] = True
+    with torch.no_grad():
+        network.lifter.correction.bias.fill_(0.5)
+        before, after = network(features, observed, start), network.estimate(features, observed, start)
+    torch.testing.assert_close(after[1], start[:, :T] + 0.5)
+    torch.testing.assert_close(before, (start[:, 10:11] + 0.5).expand_as(before), atol=1e-4, rtol=0.0)

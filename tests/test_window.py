@@ -1,5 +1,7 @@
 """The 64-slot time grid."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -16,7 +18,7 @@ def seen(t_ns: int, mark: float = 0.0, hand: str = "right") -> Observation:
     keypoints_m = np.random.default_rng(0).normal(0.0, 0.05, (21, 3))
     keypoints_m -= keypoints_m[0]
     keypoints_px = CAMERA.project(keypoints_m + np.array([0.0, 0.0, 0.5]))
-    keypoints_m[1] = mark
+    keypoints_m[1] = [mark, 0.03, 0.0]
     return Observation(t_ns, hand, True, keypoints_m, keypoints_px, (640, 480), 0.9)
 
 
@@ -64,11 +66,34 @@ def test_missing_frames_leave_masked_slots():
     assert np.isnan(snapshot.keypoints_m[~snapshot.observed]).all()
 
 
-def test_two_frames_in_one_slot_keep_the_newer():
+def test_two_frames_in_one_slot_keep_the_one_nearer_to_its_time():
     window = ObservationWindow("right", CAMERA)
     for i in range(200):
-        window.add(seen(i * SLOT_PERIOD_NS // 2, mark=i))  # 60 fps
+        window.add(seen(i * SLOT_PERIOD_NS // 2 + (i % 2) * MS, mark=i))  # 60 fps, unsteady
     np.testing.assert_array_equal(marks(window.snapshot()), np.arange(73, 200, 2))
+    for t_ms in (6667.0, 6673.0):  # both belong to the slot before the newest
+        window.add(seen(round(t_ms * MS), mark=t_ms))
+    window.advance(round(6700.0 * MS))
+    assert marks(window.snapshot())[-1] == 6667.0
+
+
+@pytest.mark.parametrize("broken", ["keypoints_m", "keypoints_px", "score", "one point", "two points"])
+def test_what_is_no_hand_is_not_taken(broken):
+    window = ObservationWindow("right", CAMERA)
+    hand = seen(0)
+    keypoints_m, keypoints_px = hand.keypoints_m.copy(), hand.keypoints_px.copy()
+    if broken == "keypoints_m":
+        keypoints_m[3, 1] = np.inf
+    elif broken == "keypoints_px":
+        keypoints_px[3, 1] = np.nan
+    elif broken == "one point":
+        keypoints_m[:] = 0.0
+    elif broken == "two points":
+        keypoints_m[7] = keypoints_m[6]
+    score = np.nan if broken == "score" else hand.score
+    hand = replace(hand, keypoints_m=keypoints_m, keypoints_px=keypoints_px, score=score)
+    window.add(hand)
+    assert not window.snapshot().observed.any()
 
 
 def test_a_late_frame_takes_its_place_in_time():
@@ -83,7 +108,7 @@ def test_a_late_frame_takes_its_place_in_time():
 def test_a_late_frame_never_replaces_a_newer_one_in_its_slot():
     window = ObservationWindow("right", CAMERA)
     window.add(seen(100 * MS, mark=1))
-    window.add(seen(95 * MS, mark=0))
+    window.add(seen(95 * MS, mark=0))  # the newest frame's own time is its slot's
     assert marks(window.snapshot()).tolist() == [1.0]
 
 

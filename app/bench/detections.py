@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from app import detector, hand_tracks
 from app.assets import cache_dir, resolve_hand_landmarker
 from app.bench.sequence import observations_of
 from app.detector import HandDetector
+from app.errors import AppError
 from app.files import write_atomically
 from app.sources.base import EndOfSource, Source
 from app.sources.video import VideoSource
@@ -27,6 +29,7 @@ def observe(source: Source, label: str = "detecting") -> list[Observation]:
     """Every frame of `source` as the detector sees its right hand; closes the source."""
     observations = []
     with (
+        closing(source),
         HandDetector(resolve_hand_landmarker(None)) as hands,
         tqdm(desc=label, unit="frame", disable=None, leave=False) as bar,
     ):
@@ -38,12 +41,17 @@ def observe(source: Source, label: str = "detecting") -> list[Observation]:
             if frame is not None:
                 observations.append(hands.detect(frame)["right"])
                 bar.update()
-    source.close()
     return observations
 
 
 def observe_video(path: Path) -> tuple[Observation, ...]:
-    """Every frame of a video file, from the cache if this detector has seen this file before."""
+    """Every frame of a video file, from the cache if this detector has seen this file before.
+
+    Raises:
+        AppError: there is no such file, or it cannot be decoded.
+    """
+    if not path.is_file():
+        raise AppError(f"there is no video {path}; give --data the directory of the recordings")
     kept = cache_dir() / "bench" / f"{path.stem}-{_key(path)}.npz"
     if not kept.is_file():
         seen = observe(VideoSource(path, realtime=False), path.stem)

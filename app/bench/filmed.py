@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
 from app.bench.detections import observe_video
 from app.bench.sequence import RENDERED_GROUP, STEREO_GROUP, Sequence
 from app.bench.stereo import read_projections, triangulated_hand
+from app.errors import AppError
 from models.camera import Camera
 
 logger = logging.getLogger(__name__)
@@ -18,13 +20,20 @@ FROM_OPENGL = np.array([1.0, -1.0, -1.0])  # y up, z toward the camera → y dow
 
 
 def rendered_clips(data: Path) -> list[Sequence]:
-    """data/rendered: real manipulation (ARCTIC) on a hand that no training of ours has seen."""
+    """data/rendered: real manipulation (ARCTIC) on a hand that no training of ours has seen.
+
+    Raises:
+        AppError: a clip or its video cannot be read.
+    """
     sequences = []
     for path in sorted((data / "rendered").glob("*.npz")):
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                keypoints_m = file["kp"].astype(np.float64) * FROM_OPENGL
+                focal_px, centre_px = float(file["f"]), (float(file["cx"]), float(file["cy"]))
+        except (OSError, EOFError, KeyError, ValueError, BadZipFile) as error:
+            raise AppError(f"{path} is no rendered clip ({error}); fetch it again or remove it") from error
         observations = observe_video(path.with_suffix(".mp4"))
-        with np.load(path, allow_pickle=False) as file:
-            keypoints_m = file["kp"].astype(np.float64) * FROM_OPENGL
-            focal_px, centre_px = float(file["f"]), (float(file["cx"]), float(file["cy"]))
         camera = Camera(focal_px, centre_px, observations[0].image_size_px)
         truth_m = keypoints_m - keypoints_m[:, :1]
         frames = min(len(observations), len(truth_m))

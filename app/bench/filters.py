@@ -5,15 +5,12 @@ They see hands as vectors, a row a frame, at 30 frames/s; a row of NaN is a fram
 
 from __future__ import annotations
 
-import importlib
+import math
 from dataclasses import dataclass
-from functools import cached_property
-from types import ModuleType
 from typing import Protocol
 
 import numpy as np
 
-from app.errors import AppError
 from models.one_euro import OneEuroFilter
 from models.temporal import VELOCITY_TRUSTED_S
 from models.window import SLOT_RATE_HZ
@@ -157,8 +154,9 @@ class SavitzkyGolay:
         return np.asarray(_windows(bridged(x), half, half) @ self._weights(half))
 
     def _weights(self, at: int) -> np.ndarray:
-        signal = import_scipy("signal")
-        return np.asarray(signal.savgol_coeffs(self.window, self.order, pos=at, use="dot"))
+        """(window,) what each frame counts for the polynomial's value at the frame `at`."""
+        powers = np.vander(np.arange(self.window) - at, self.order + 1, increasing=True)
+        return np.asarray(np.linalg.pinv(powers.astype(float))[0])
 
 
 @dataclass(frozen=True)
@@ -171,17 +169,16 @@ class Kalman:
 
     agility: float
 
-    @cached_property
-    def gain(self) -> np.ndarray:
-        """(2,) how much of a surprise goes into the value and into the rate."""
-        linalg = import_scipy("linalg")
-        A, H = np.array([[1.0, 1.0], [0.0, 1.0]]), np.array([[1.0, 0.0]])
-        Q = self.agility * np.array([[0.25, 0.5], [0.5, 1.0]])
-        P = linalg.solve_discrete_are(A.T, H.T, Q, np.eye(1))
-        return np.asarray((P @ H.T / (H @ P @ H.T + 1.0))[:, 0])
+    @property
+    def gain(self) -> tuple[float, float]:
+        """How much of a surprise goes into the value and into the rate (Kalata, the α-β tracker, 1984)."""
+        index = math.sqrt(self.agility)
+        r = (4.0 + index - math.sqrt(8.0 * index + index**2)) / 4.0
+        return 1.0 - r**2, 2.0 * (1.0 - r) ** 2
 
     def online(self, x: np.ndarray) -> Filtered:
         values, rates = np.full_like(x, np.nan), np.zeros_like(x)
+        into_value, into_rate = self.gain
         value: np.ndarray | None = None
         rate, missed = np.zeros(x.shape[1]), 0
         for t, row in enumerate(x):
@@ -194,7 +191,7 @@ class Kalman:
                 value = value + rate
                 if seen:
                     surprise = row - value
-                    value, rate = value + self.gain[0] * surprise, rate + self.gain[1] * surprise
+                    value, rate = value + into_value * surprise, rate + into_rate * surprise
             if value is not None:
                 values[t], rates[t] = value, rate
         return Filtered(values, rates)
@@ -221,20 +218,6 @@ def both_ways(smoother: Filter, x: np.ndarray) -> np.ndarray:
     """Filtered forward, then backward: what one direction delays the other advances."""
     forward = smoother.online(bridged(x)).value
     return smoother.online(forward[::-1]).value[::-1]
-
-
-def import_scipy(module: str) -> ModuleType:
-    """A module of scipy, such as "signal".
-
-    Raises:
-        AppError: scipy is not installed.
-    """
-    try:
-        return importlib.import_module(f"scipy.{module}")
-    except ImportError as error:
-        raise AppError(
-            "bench temporal needs scipy; install it with: pip install -r requirements-dev.txt"
-        ) from error
 
 
 def _windows(x: np.ndarray, before: int, after: int) -> np.ndarray:

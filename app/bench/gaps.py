@@ -6,6 +6,8 @@ import numpy as np
 
 GAP_FRAMES = 10
 GAP_EVERY = 60
+VISIBLE_JUMP_M = 0.01
+"""A centimetre in one frame more than the hand itself moves is seen as a jump."""
 _FIRST_GAP = 40
 
 
@@ -36,7 +38,7 @@ def gap_starts(detected: np.ndarray) -> list[int]:
     return [
         start
         for start in range(_FIRST_GAP, len(detected) - GAP_FRAMES, GAP_EVERY)
-        if detected[start - 1 : start + GAP_FRAMES + 1].all() and start + GAP_FRAMES < len(detected)
+        if detected[start - 1 : start + GAP_FRAMES + 1].all()
     ]
 
 

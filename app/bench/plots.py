@@ -87,7 +87,10 @@ def methods_picture(results: Results) -> Figure | None:
         panel.barh(rows, [value or 0.0 for value in values], color=[_colour(results, m) for m in methods])
         for row, value in enumerate(values):
             if value is not None:
-                panel.text(value, row, f" {value:.1f}", va="center", fontsize=8, color=_INK)
+                panel.text(
+                    value, row, f" {value:.1f}", va="center", fontsize=8, color=_INK,
+                    bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.0},  # over the dashed line
+                )  # fmt: skip
         if raw is not None:
             panel.axvline(raw, color=_INK, linewidth=0.8, linestyle=(0, (4, 3)))
         most = max((value for value in values if value is not None), default=1.0)
@@ -104,7 +107,7 @@ def methods_picture(results: Results) -> Figure | None:
 
 def drops_picture(results: Results) -> Figure | None:
     """Errors against the share of dropped frames, as figure 9 of the PoseBERT paper."""
-    methods = [name for name in compared(results, "drops") if not name.endswith(FREELY)]
+    methods = compared(results, "drops")
     shown = [group for group in groups(results) if group in TARGET_GROUPS]
     if not methods or not shown:
         return None
@@ -123,7 +126,7 @@ def drops_picture(results: Results) -> Figure | None:
 
 def future_picture(results: Results) -> Figure | None:
     """Errors against how far ahead."""
-    methods = [name for name in compared(results, "future") if not name.endswith(FREELY)]
+    methods = compared(results, "future")
     shown = [group for group in groups(results) if group in TARGET_GROUPS]
     if not methods or not shown:
         return None
@@ -172,7 +175,7 @@ def trace_picture(results: Results) -> Figure | None:
             markersize=5, markerfacecolor="white", color=SUBJECT_COLOUR, label="predicted at the gap’s end",
         )  # fmt: skip
     panel.set(
-        xlabel="s", ylabel=f"index fingertip {trace['axis']}, mm", xlim=(0.0, t_s[-1]),
+        xlabel="time, s", ylabel=f"index fingertip {trace['axis']}, mm", xlim=(0.0, t_s[-1]),
         title=f"{trace['sequence']}, online",
     )  # fmt: skip
     _tidy(panel, "y")

@@ -31,20 +31,20 @@ def score(estimate_m: np.ndarray, sequence: Sequence) -> dict[str, float]:
     truth_m = sequence.truth_m
     everywhere = held(estimate_m)
     every = sequence.started & sequence.known & np.isfinite(everywhere).all(axis=(1, 2))
-    seen = sequence.detected & sequence.known & np.isfinite(estimate_m).all(axis=(1, 2))
+    seen = sequence.detected & every
     started = sequence.started & sequence.known
     spoken = np.isfinite(estimate_m).all(axis=(1, 2))
     scores = {
         "pa": _mean(pa_mpjpe(everywhere[every], truth_m[every])),
-        "pa_seen": _mean(pa_mpjpe(estimate_m[seen], truth_m[seen])),
+        "pa_seen": _mean(pa_mpjpe(everywhere[seen], truth_m[seen])),
         "silent": float(1.0 - spoken[started].mean()) if started.any() else float("nan"),
     }
     if not sequence.metric:
         return scores
-    only_every, only_seen = (_only(everywhere, every), _only(estimate_m, seen))
+    only_every, only_seen = _only(everywhere, every), _only(everywhere, seen)
     scores |= {
         "mpjpe": _mean(mpjpe(everywhere[every], truth_m[every])),
-        "mpjpe_seen": _mean(mpjpe(estimate_m[seen], truth_m[seen])),
+        "mpjpe_seen": _mean(mpjpe(everywhere[seen], truth_m[seen])),
         "accel": _mean(accel_error(only_every, truth_m)),
         "accel_seen": _mean(accel_error(only_seen, truth_m)),
         "lag": lag_ms(only_every, truth_m),

@@ -17,6 +17,8 @@ STEREO_GROUP = "filmed hand, two cameras"
 
 FAST_M_S = 0.05
 """A hand whose keypoints move faster than this about the wrist, in the median frame, is fast."""
+LEAST_SEEN = 30
+"""Detections; with fewer a sequence's means are chance."""
 RESTING_M_S = 0.01
 RESTING_FRAMES = 10
 """A hand slower than RESTING_M_S for so many frames on end is at rest."""

@@ -18,18 +18,16 @@ class BenchSettings:
     json: Path | None = None
     """Also write all numbers to this .json file."""
     quick: bool = False
-    """Fewer clips and conditions: two minutes instead of a quarter of an hour."""
+    """Fewer clips and conditions: a minute or two instead of ten, more with --runs."""
     data: Path = Path("..") / "shared" / "data"
     """Directory of recordings with rendered/, video/ and motion/; what it lacks is left out."""
     runs: tuple[str, ...] = ()
     """Training runs to measure too, each as NAME=DIR. Names that begin with "ablation:" go to a table of
     their own."""
-    network: Path = Path("models") / "weights" / "posebert.onnx"
-    """The network of the product's temporal stage."""
+    network: Path | None = None
+    """ONNX file of the product's temporal stage, instead of the one that ships."""
     output: Path | None = None
     """Where the results go (default: a new folder in runs/)."""
-    threads: int = 2
-    """CPU threads for networks."""
 
 
 def parse_runs(runs: tuple[str, ...]) -> dict[str, Path]:

@@ -27,9 +27,9 @@ ROUNDS = 200
 _WARM_UP = 10
 
 
-def paper_update(threads: int) -> Callable[[], object]:
+def paper_update() -> Callable[[], object]:
     """One pass of the network in the paper's size over one window, all slots asked, eager torch."""
-    torch.set_num_threads(threads)
+    torch.set_num_threads(THREADS)
     config = PoseBertConfig(future=())
     network = PoseBert(config).eval()
     features = torch.randn(1, WINDOW_SLOTS, config.in_dim)
@@ -43,18 +43,15 @@ def paper_update(threads: int) -> Callable[[], object]:
     return update
 
 
-def measure_speed(
-    network: Path | None, sequence: Sequence, threads: int, rounds: int = ROUNDS
-) -> dict[str, Any]:
+def measure_speed(network: Path | None, sequence: Sequence, rounds: int = ROUNDS) -> dict[str, Any]:
     """Median milliseconds of interleaved updates, and how many times faster than the paper's ours are.
 
     Args:
         network: the product's ONNX file, None if there is none.
         sequence: whose windows are given to the stage, one after the other.
-        threads: of torch; the product's session has its own number, 2.
         rounds: how many of each.
     """
-    tasks: dict[str, Callable[[], object]] = {"paper_torch": paper_update(threads)}
+    tasks: dict[str, Callable[[], object]] = {"paper_torch": paper_update()}
     if network is not None:
         windows = _windows(sequence)
         stage = PoseBertStage(network)
@@ -74,7 +71,7 @@ def measure_speed(
         for name in ("session", "stage")
         if name in tasks
     }
-    return {**medians, **faster, "rounds": rounds, "threads": threads}
+    return {**medians, **faster, "rounds": rounds, "threads": THREADS}
 
 
 def _windows(sequence: Sequence) -> list[Window]:

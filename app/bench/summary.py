@@ -51,6 +51,17 @@ def mean_of(at: dict[str, Any] | None, figure: str, sequences: list[str]) -> flo
     return statistics.median(values) if figure == "lag" else statistics.fmean(values)
 
 
+def total_of(at: dict[str, Any] | None, figure: str, sequences: list[str]) -> float | None:
+    """Sum over sequences, None if no sequence has the figure."""
+    values = list(figures(at, figure, sequences).values())
+    return sum(values) if values else None
+
+
+def most_of(at: dict[str, Any] | None, figure: str, sequences: list[str]) -> float | None:
+    """The largest of all sequences, None if no sequence has the figure."""
+    return max(figures(at, figure, sequences).values(), default=None)
+
+
 def at_step(at: dict[str, Any] | None, step: str) -> dict[str, Any]:
     """Of `sequence → step → figures`, the `sequence → figures` of one step, such as a horizon."""
     return {name: steps[step] for name, steps in (at or {}).items() if step in steps}
@@ -81,10 +92,22 @@ def compared(results: Results, kind: str) -> list[str]:
     return [name for name in results["methods"] if name in results[kind] and not name.startswith(ABLATION)]
 
 
+def own_run(results: Results) -> str | None:
+    """The first training run of our own kind of network, None if there is none."""
+    return next(
+        (
+            name
+            for name, about in results["runs"].items()
+            if about["network"] == "ours" and not name.startswith(ABLATION)
+        ),
+        None,
+    )
+
+
 def baselines(results: Results) -> dict[str, str]:
     """The runs PoseBERT is to beat, by kind of network: gru and paper."""
     return {
         about["network"]: name
         for name, about in reversed(results["runs"].items())
-        if about.get("network") in ("gru", "paper") and not name.startswith(ABLATION)
+        if about["network"] in ("gru", "paper") and not name.startswith(ABLATION)
     }

@@ -6,10 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from app.bench import captions
+from app.bench.gaps import VISIBLE_JUMP_M
 from app.bench.methods import HORIZONS
+from app.bench.sequence import LEAST_SEEN
 from app.bench.summary import (
     ABLATION,
     FREELY,
+    HOLD,
     KALMAN,
     ONE_EURO,
     RAW,
@@ -22,7 +25,10 @@ from app.bench.summary import (
     mean_future,
     mean_of,
     mean_online,
+    most_of,
     names_in,
+    own_run,
+    total_of,
 )
 
 NONE = "–"
@@ -45,6 +51,7 @@ def markdown(results: Results, pictures: Mapping[str, str]) -> str:
         _drops(results, pictures),
         _gaps(results, pictures),
         _speed(results["speed"]),
+        _runs(results["runs"]),
         _per_sequence(results),
         _sequences(results),
         _tuning(results["tuning"]),
@@ -52,9 +59,9 @@ def markdown(results: Results, pictures: Mapping[str, str]) -> str:
     return "\n".join(section for section in sections if section)
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table; the first column is text, the others are figures."""
-    lines = ["| " + " | ".join(header) + " |", "|---" + "|--:" * (len(header) - 1) + "|"]
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], words: int = 1) -> str:
+    """A Markdown table; so many columns are words, the others are figures."""
+    lines = ["| " + " | ".join(header) + " |", "|---" * words + "|--:" * (len(header) - words) + "|"]
     lines += ["| " + " | ".join(row) + " |" for row in rows]
     return "\n".join(lines) + "\n"
 
@@ -71,8 +78,12 @@ def _head(results: Results) -> str:
         f"# Temporal models, measured\n\nWritten by `python launch.py bench temporal`.{quick} "
         f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gib']} GiB, "
         f"{machine['system']}, Python {machine['python']}, MediaPipe "
-        f"{results['versions'].get('mediapipe', '?')}.\n\n{captions.PROTOCOL}"
+        f"{results['versions'].get('mediapipe', '?')}.{_network(results['network'])}\n\n{captions.PROTOCOL}"
     )
+
+
+def _network(about: dict[str, str] | None) -> str:
+    return f" The product's network: {about['file']}, SHA-256 {about['sha256'][:16]}…" if about else ""
 
 
 def _targets(results: Results) -> str:
@@ -81,7 +92,7 @@ def _targets(results: Results) -> str:
     marks = {True: "yes", False: "**no**", None: NONE}
     rows = [[t["wanted"], t["group"] or "all", t["reached"], marks[t["met"]]] for t in results["targets"]]
     return f"## Must reach\n\nOf {results['subject']}, online.\n\n" + table(
-        ["target", "on", "reached", "met"], rows
+        ["target", "on", "reached", "met"], rows, words=4
     )
 
 
@@ -126,7 +137,7 @@ def _offline(results: Results) -> str:
 
 
 def _ablations(results: Results) -> str:
-    full = results["subject"]
+    full = own_run(results) or results["subject"]  # a bare network as the others are, if there is one
     names = [name for name in results["online"] if name.startswith(ABLATION)]
     if not names or full is None:
         return ""
@@ -152,22 +163,24 @@ def _future(results: Results, pictures: Mapping[str, str]) -> str:
     methods = compared(results, "future")
     parts = [f"## Future\n\n{captions.FUTURE}\n" + _picture(pictures, "future", "Error against horizon")]
     for group in groups(results):
-        header = ["method"]
-        for horizon in HORIZONS:
-            header += [f"{horizon} frames", "once seen"]
-        rows = []
-        for method in methods:
-            cells = []
-            for horizon in HORIZONS:
-                for kind in ("future", "oracle"):
-                    pa, error = (
-                        mean_future(results, method, figure, group, horizon, kind)
-                        for figure in ("pa", "mpjpe")
-                    )
-                    cells.append(f"{number(pa)} / {number(error)}" if pa is not None else NONE)
-            rows.append([_bold(results, method), *cells])
-        parts.append(f"### {group}\n\n" + table(header, rows))
+        rows = [[_bold(results, m), *_ahead(results, m, group, "future")] for m in methods]
+        oracle = results["subject"] or HOLD
+        rows.append([f"oracle: {oracle}, once seen", *_ahead(results, oracle, group, "oracle")])
+        parts.append(f"### {group}\n\n" + table(["method", *(f"{h} frames" for h in HORIZONS)], rows))
     return "\n".join(parts)
+
+
+def _ahead(results: Results, method: str, group: str, kind: str) -> list[str]:
+    """PA / MPJPE at every horizon."""
+    cells = []
+    for h in HORIZONS:
+        pa, error = (mean_future(results, method, name, group, h, kind) for name in ("pa", "mpjpe"))
+        cells.append(_pair(pa, error))
+    return cells
+
+
+def _pair(pa: float | None, error: float | None) -> str:
+    return number(pa) + (f" / {number(error)}" if error is not None else "")
 
 
 def _drops(results: Results, pictures: Mapping[str, str]) -> str:
@@ -185,7 +198,7 @@ def _drops(results: Results, pictures: Mapping[str, str]) -> str:
                 pa, error = (
                     mean_dropped(results, method, figure, group, share) for figure in ("pa", "mpjpe")
                 )
-                cells.append(number(pa) + (f" / {number(error)}" if error is not None else ""))
+                cells.append(_pair(pa, error))
             rows.append([_bold(results, method), *cells])
         parts.append(f"### {group}\n\n" + table(["method", *(f"{float(s):.0%}" for s in shares)], rows))
     return "\n".join(parts)
@@ -195,22 +208,31 @@ def _gaps(results: Results, pictures: Mapping[str, str]) -> str:
     methods = compared(results, "gaps")
     if not methods:
         return ""
-    names = (
-        "mpjpe", "pa", "jump", "jump_truth", "jump_most", "jump_truth_most", "travelled", "travelled_truth",
-    )  # fmt: skip
+    about = captions.GAPS.format(limit=1e3 * VISIBLE_JUMP_M)
     picture = _picture(pictures, "trace", "A fingertip through a gap")
-    parts = [f"## Gaps of ten frames\n\n{captions.GAPS}\n{picture}"]
+    parts = [f"## Gaps of ten frames\n\n{about}\n{picture}"]
+    header = ["method", "MPJPE", "PA", "jump", "largest", "visible", "way"]
     for group in groups(results, metric_only=True):
         sequences = names_in(results, group)
         if not any(name in results["gaps"][methods[0]] for name in sequences):
             continue
-        rows = []
+        at = results["gaps"][methods[0]]
+        truth = [
+            mean_of(at, "jump_truth", sequences), most_of(at, "jump_truth_most", sequences), None,
+            mean_of(at, "travelled_truth", sequences),
+        ]  # fmt: skip
+        rows = [["*the true hand*", NONE, NONE, *(number(value) for value in truth)]]
         for method in methods:
             at = results["gaps"][method]
-            cells = [number(mean_of(at, name, sequences)) for name in names]
+            errors = [mean_of(at, name, sequences) for name in ("mpjpe", "pa", "jump")]
+            cells = [number(value) for value in (*errors, most_of(at, "jump_most", sequences))]
+            cells += [
+                number(total_of(at, "jumps", sequences), 0),
+                number(mean_of(at, "travelled", sequences)),
+            ]
             rows.append([_bold(results, method), *cells])
-        header = ["method", "MPJPE", "PA", "jump", "true", "largest", "true", "travelled", "true"]
-        parts.append(f"### {group}\n\n" + table(header, rows))
+        count = f"{total_of(at, 'gaps', sequences):.0f} gaps."
+        parts.append(f"### {group}\n\n{count}\n\n" + table(header, rows))
     return "\n".join(parts)
 
 
@@ -231,6 +253,20 @@ def _speed(speed: dict[str, Any]) -> str:
     )
 
 
+def _runs(runs: dict[str, dict[str, Any]]) -> str:
+    if not runs:
+        return ""
+    rows = [
+        [
+            name, about["network"], about["noise"] or NONE, str(about["width"]),
+            f"{about['parameters'] / 1e6:.2f} M", str(about["steps"]), number(about["minutes"], 0),
+        ]
+        for name, about in runs.items()
+    ]  # fmt: skip
+    header = ["run", "network", "noise on motion", "width", "parameters", "steps", "minutes"]
+    return f"## The training runs\n\n{captions.RUNS}\n" + table(header, rows, words=3)
+
+
 def _per_sequence(results: Results) -> str:
     shown = [name for name in (RAW, ONE_EURO, results["subject"]) if name]
     header = ["sequence"]
@@ -244,7 +280,7 @@ def _per_sequence(results: Results) -> str:
             values = [at.get(name) for name in ("pa_seen", "mpjpe_seen", "accel_seen", "lag")]
             cells += [number(value, 0 if i == 3 else 1) for i, value in enumerate(values)]
         rows.append([sequence["name"], *cells])
-    return "## Sequence by sequence\n\nOnline, seen frames.\n\n" + table(header, rows)
+    return "## Sequence by sequence\n\nOnline, seen frames; lag over all.\n\n" + table(header, rows)
 
 
 def _sequences(results: Results) -> str:
@@ -255,9 +291,14 @@ def _sequences(results: Results) -> str:
         ]
         for s in results["sequences"]
     ]  # fmt: skip
-    about = captions.SEQUENCES.format(limit=1e3 * results["fast_m_s"], noise=results["noise"])
+    about = captions.SEQUENCES.format(
+        limit=1e3 * results["fast_m_s"],
+        noise=results["noise"],
+        least=LEAST_SEEN,
+        left_out=", ".join(results["left_out"]) or "none",
+    )
     header = ["sequence", "group", "frames", "detected", "mm/s", "pace", "at rest"]
-    return f"## The sequences\n\n{about}\n" + table(header, rows)
+    return f"## The sequences\n\n{about}\n" + table(header, rows, words=2)
 
 
 def _tuning(tuning: dict[str, Any]) -> str:
@@ -271,7 +312,7 @@ def _tuning(tuning: dict[str, Any]) -> str:
             rows.append([name + suffix, parameters, cost, lag, str(tuned["tried"]), edge])
     header = ["filter", "parameters", "cost", "lag ms", "tried", "at the edge of the grid"]
     about = captions.TUNING.format(clips=tuning["clips"])
-    return f"## Parameters of the filters\n\n{about}\n" + table(header, rows)
+    return f"## Parameters of the filters\n\n{about}\n" + table(header, rows, words=2)
 
 
 def _count(results: Results, group: str) -> str:

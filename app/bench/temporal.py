@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
+import hashlib
+import importlib.util
 import json
 import logging
 import os
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from app.bench.filmed import rendered_clips, stereo_pair
-from app.bench.filters import ConstantVelocity, Ema, Hold, Median, import_scipy
+from app.bench.filters import ConstantVelocity, Ema, Hold, Median
 from app.bench.fingertip import trace
 from app.bench.measure import measure
 from app.bench.methods import FilterMethod, Method, StageMethod
 from app.bench.noisy import noisy_motion
 from app.bench.own_clips import own_test_clips, train_clips
 from app.bench.plots import draw
-from app.bench.sequence import FAST_M_S, Sequence
+from app.bench.sequence import FAST_M_S, LEAST_SEEN, Sequence
 from app.bench.settings import BenchSettings, parse_runs
 from app.bench.summary import (
-    ABLATION,
     FREELY,
     HOLD,
     KALMAN,
@@ -33,6 +34,7 @@ from app.bench.summary import (
     SAVITZKY_GOLAY,
     SHIPPED,
     VELOCITY,
+    own_run,
 )
 from app.bench.tables import markdown
 from app.bench.targets import judge
@@ -40,41 +42,46 @@ from app.bench.tuning import Tuning, tune
 from app.errors import AppError, UsageError
 from app.files import require_writable, write_atomically
 from app.machine import describe_machine, package_versions
-from models.errors import ModelError
-from models.temporal import load_temporal
+from models.temporal import NETWORK_FILE, load_temporal
+
+if TYPE_CHECKING:
+    from app.bench.training_runs import TrainingRun
 
 logger = logging.getLogger(__name__)
 
 AHEAD_S = 1.0  # further than the product looks: the farthest horizon of the tables
 _TUNING_CLIPS, _TUNING_CLIPS_QUICK = 20, 6
-_DROPS = tuple(tenth / 10 for tenth in range(10))
+_DROPS = (0.0, 0.1, 0.3, 0.5, 0.7, 0.9)  # each costs a pass of every method: all ten would take twice as long
 _DROPS_QUICK = (0.0, 0.5, 0.9)
-_LEAST_SEEN = 30  # detections; with fewer a sequence's means are chance
 
 
 def run_temporal(settings: BenchSettings) -> list[str]:
     """Measure everything, write temporal.json, temporal.md and pictures; returns what to say of it.
 
     Raises:
-        AppError, ModelError: a setting, file or package is unusable.
+        UsageError: of --runs.
+        AppError, ModelError: another setting, a file or a package is unusable.
     """
     # Read once, when torch is loaded: threads that spin while they wait take the cores from each other.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # Whatever is wrong is better found now than in ten minutes.
     runs = parse_runs(settings.runs)
-    import_scipy("signal")  # found missing now rather than in ten minutes
+    _require("torch", "matplotlib")
     network = _network_file(settings.network)
-    if settings.json is not None:
-        require_writable(settings.json)
-    output = _output_folder(settings.output)
+    trained, product = training_runs(runs), product_methods(network)
+    output = settings.output or Path("runs") / time.strftime("bench-temporal-%Y%m%d-%H%M%S")
+    for path in (output / "temporal.json", settings.json):
+        if path is not None:
+            require_writable(path)
     started_s = time.monotonic()
-    sequences, noise = gather(settings)
     tuning = tune(train_clips(_TUNING_CLIPS_QUICK if settings.quick else _TUNING_CLIPS))
-    methods = filter_methods(tuning) + network_methods(network, runs)
+    methods = [*filter_methods(tuning), *trained, *product]
     names = [RAW, *(method.name for method in methods)]
     if len(set(names)) < len(names):
         raise UsageError(
             f"--runs takes names that no other row of the tables has; taken are {', '.join(names)}"
         )
+    sequences, left_out, noise = gather(settings)
     results: dict[str, Any] = {
         "machine": describe_machine(),
         "versions": package_versions(),
@@ -83,11 +90,12 @@ def run_temporal(settings: BenchSettings) -> list[str]:
         "noise": noise,
         "tuning": asdict(tuning),
         "sequences": [describe_sequence(sequence) for sequence in sequences],
-        "runs": {name: _about_run(path) for name, path in runs.items()},
-        "network": None if network is None else network.as_posix(),
+        "left_out": left_out,
+        "runs": {run.name: run.about for run in trained},
+        "network": None if network is None else _about_network(network),
         "methods": names,
         **measure(sequences, methods, _DROPS_QUICK if settings.quick else _DROPS),
-        "speed": _speed(network, sequences, settings),
+        "speed": _speed(network, sequences),
     }
     results["subject"] = _subject(results)
     results["trace"] = trace(sequences, methods, results["subject"])
@@ -97,8 +105,8 @@ def run_temporal(settings: BenchSettings) -> list[str]:
     return [*_in_short(results), f"results: {output}"]
 
 
-def gather(settings: BenchSettings) -> tuple[list[Sequence], str]:
-    """Every sequence with enough detections, and a sentence on the noise of those that were never filmed.
+def gather(settings: BenchSettings) -> tuple[list[Sequence], list[str], str]:
+    """Every sequence with enough detections, the names of the others, and what noise was added to motion.
 
     Raises:
         AppError: there is none.
@@ -110,21 +118,22 @@ def gather(settings: BenchSettings) -> tuple[list[Sequence], str]:
         *noisy.sequences,
         *stereo_pair(settings.data),
     ]
-    sequences = []
+    sequences, left_out = [], []
     for sequence in found:
-        if int((sequence.detected & sequence.known).sum()) < _LEAST_SEEN:
-            logger.warning("%s is left out: fewer than %d frames are detected", sequence.name, _LEAST_SEEN)
-            continue
-        sequences.append(sequence)
+        if int((sequence.detected & sequence.known).sum()) < LEAST_SEEN:
+            logger.warning("%s is left out: fewer than %d frames are detected", sequence.name, LEAST_SEEN)
+            left_out.append(sequence.name)
+        else:
+            sequences.append(sequence)
     if not sequences:
         raise AppError("there is nothing to measure on; give --data the directory of the recordings")
-    return sequences, noisy.about
+    return sequences, left_out, noisy.about
 
 
 def filter_methods(tuning: Tuning) -> list[Method]:
     """The filters, the product's own among them."""
     tuned = [
-        FilterMethod(name + suffix, smoother, ahead=name != SAVITZKY_GOLAY)
+        FilterMethod(name + suffix, smoother, ahead=name != SAVITZKY_GOLAY and not suffix)
         for suffix, chosen in (("", tuning.prompt), (FREELY, tuning.free))
         for name, smoother in (
             (ONE_EURO, chosen.one_euro.filter),
@@ -142,42 +151,46 @@ def filter_methods(tuning: Tuning) -> list[Method]:
     ]
 
 
-def network_methods(network: Path | None, runs: dict[str, Path]) -> list[Method]:
-    """Training runs, and the product's network last."""
-    methods: list[Method] = []
-    if runs:
-        from app.bench.training_runs import TrainingRun
+def training_runs(runs: dict[str, Path]) -> list[TrainingRun]:
+    """The networks of training runs, in torch."""
+    if not runs:
+        return []
+    from app.bench.training_runs import TrainingRun
 
-        methods += [TrainingRun(name, path) for name, path in runs.items()]
-    if network is not None:
-        from models import posebert_stage
-
-        path = network
-        posebert_stage.load(path)  # a bad file is better found now
-        methods.append(StageMethod(SHIPPED, lambda: posebert_stage.load(path, ahead_s=AHEAD_S)))
-    return methods
+    return [TrainingRun(name, path) for name, path in runs.items()]
 
 
-def _network_file(path: Path) -> Path | None:
-    """The product's network; None if it has none yet and no other was asked for."""
+def product_methods(network: Path | None) -> list[Method]:
+    """The product's temporal stage with its network, if there is one."""
+    if network is None:
+        return []
+    from models import posebert_stage
+
+    posebert_stage.load(network)  # raises if the file is bad
+    return [StageMethod(SHIPPED, lambda: posebert_stage.load(network, ahead_s=AHEAD_S))]
+
+
+def _require(*packages: str) -> None:
+    """Raises AppError if a package that only benchmarks need is not installed."""
+    missing = [package for package in packages if importlib.util.find_spec(package) is None]
+    if missing:
+        raise AppError(f"bench temporal needs {' and '.join(missing)}: pip install -r requirements-dev.txt")
+
+
+def _network_file(asked: Path | None) -> Path | None:
+    """The network asked for, or the one that ships; None if none does."""
+    path = asked or NETWORK_FILE
     if path.is_file():
         return path
-    if path != BenchSettings.network:
+    if asked is not None:
         raise AppError(f"there is no network {path}; give --network an .onnx file that training exported")
     logger.warning("there is no network %s: the product's own rows are left out", path)
     return None
 
 
-def _output_folder(asked: Path | None) -> Path:
-    """The folder asked for, or a new one in runs/."""
-    folder = asked or Path("runs") / time.strftime("bench-temporal-%Y%m%d-%H%M%S")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise AppError(
-            f"cannot make the folder {folder}: {error.strerror}; choose another with --output"
-        ) from error
-    return folder
+def _about_network(path: Path) -> dict[str, str]:
+    """Which file it was, whatever it will be called."""
+    return {"file": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
 
 
 def write_results(results: dict[str, Any], output: Path, also: Path | None) -> None:
@@ -218,33 +231,16 @@ def describe_sequence(sequence: Sequence) -> dict[str, Any]:
     }
 
 
-def _about_run(directory: Path) -> dict[str, Any]:
-    """What a run trained, for the captions."""
-    path = directory / "config.json"
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{path} cannot be read ({error}); give the --out of a training run") from error
-    return {name: config[name] for name in ("network", "width", "steps", "noise", "future") if name in config}
-
-
 def _subject(results: dict[str, Any]) -> str | None:
     """The method held against the targets: the product's network, else the first run of our own kind."""
-    if SHIPPED in results["methods"]:
-        return SHIPPED
-    ours = [
-        name
-        for name, about in results["runs"].items()
-        if about.get("network") == "ours" and not name.startswith(ABLATION)
-    ]
-    return ours[0] if ours else None
+    return SHIPPED if SHIPPED in results["methods"] else own_run(results)
 
 
-def _speed(network: Path | None, sequences: list[Sequence], settings: BenchSettings) -> dict[str, Any]:
+def _speed(network: Path | None, sequences: list[Sequence]) -> dict[str, Any]:
     from app.bench.speed import measure_speed
 
     longest = max(sequences, key=lambda sequence: int(sequence.detected.sum()))
-    return measure_speed(network, longest, settings.threads)
+    return measure_speed(network, longest)
 
 
 def _in_short(results: dict[str, Any]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -40,11 +41,11 @@ class TrainingRun:
             ModelError: it holds no run that can be read.
         """
         self.name = name
-        self.config, weights = _read(directory)
+        self.config, state = _read(directory)
         try:
             network = build(self.config).eval()
-            network.load_state_dict(weights)
-        except (RuntimeError, TypeError, ValueError) as error:
+            network.load_state_dict(state["average"])
+        except (KeyError, RuntimeError, TypeError, ValueError) as error:
             raise ModelError(
                 f"{directory} was trained by another version of this program; train it again"
             ) from error
@@ -52,6 +53,15 @@ class TrainingRun:
         self._network = network.to(self._device)
         self._model = HandModel.load()
         self._future = tuple(network.config.future)
+        self.about = {
+            "network": self.config.network,
+            "width": self.config.width,
+            "parameters": sum(weights.numel() for weights in network.parameters()),
+            "noise": self.config.noise if self.config.motion else None,
+            "steps": int(state["step"]),
+            "minutes": state["seconds"] / 60.0,
+        }
+        """What it is, for the tables."""
 
     def online(self, sequence: Sequence, wanted: np.ndarray | None = None) -> Estimate:
         frames, inputs = self._windows(sequence, 0, wanted)
@@ -112,13 +122,13 @@ class TrainingRun:
         return np.concatenate(parts)
 
 
-def _read(directory: Path) -> tuple[TrainConfig, dict[str, torch.Tensor]]:
-    """What a run was asked to train, and its averaged weights."""
+def _read(directory: Path) -> tuple[TrainConfig, dict[str, Any]]:
+    """What a run was asked to train, and its checkpoint."""
     path = directory / "checkpoint.pt"
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-        saved, weights = json.loads(state["config"]), state["average"]
-    except (OSError, KeyError, ValueError, RuntimeError, TypeError) as error:
+        saved = json.loads(state["config"])
+    except (OSError, EOFError, KeyError, ValueError, RuntimeError, TypeError, pickle.PickleError) as error:
         raise ModelError(f"{path} is no checkpoint of a training run; give the run's --out") from error
     names = {field.name for field in fields(TrainConfig)}
     plain: dict[str, Any] = {}
@@ -126,4 +136,4 @@ def _read(directory: Path) -> tuple[TrainConfig, dict[str, torch.Tensor]]:
         # What shapes the network is plain; the rest, directories and weights of the loss, plays no part here.
         if name in names and name != "out" and not isinstance(value, dict):
             plain[name] = tuple(value) if isinstance(value, list) else value
-    return TrainConfig(**{**plain, "out": directory}), weights
+    return TrainConfig(**{**plain, "out": directory}), state
