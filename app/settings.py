@@ -79,6 +79,8 @@ def check_settings(settings: TeleopSettings) -> None:
             raise UsageError(f"--robot is sim, none or tcp://HOST:PORT, not {settings.robot!r}") from error
     if settings.max_frames is not None and settings.max_frames < 1:
         raise UsageError(f"--max-frames is at least 1, not {settings.max_frames}")
+    if settings.network is not None and settings.temporal != "posebert":
+        raise UsageError(f"--network is for --temporal posebert; {settings.temporal} takes none")
     if settings.headless and settings.window:
         raise UsageError("--headless and --window exclude each other: give one of them")
     live = settings.source.partition(":")[0] == "webcam" or "://" in settings.source

@@ -40,12 +40,15 @@ class Curves:
 
     def draw(self) -> None:
         """Losses on the left, validation on the right."""
+        if not self._rows:
+            return
         from matplotlib.figure import Figure
 
         figure = Figure(figsize=(11, 4), layout="constrained")
         left, right = figure.subplots(1, 2)
-        skipped = {"step", "seconds", "learning_rate"}
-        for name in [name for name in self._rows[0] if name not in skipped]:
+        names = list(dict.fromkeys(name for row in self._rows for name in row))
+        losses = names[: names.index("mpjpe")] if "mpjpe" in names else names
+        for name in [name for name in losses if name not in {"step", "seconds", "learning_rate"}]:
             rows = [row for row in self._rows if name in row]
             left.plot([row["step"] for row in rows], [row[name] for row in rows], label=name)
         left.set(title="training loss", xlabel="step", yscale="log")

@@ -23,11 +23,13 @@ METADATA_KEY = "posehand"
 class Online(nn.Module):
     """A network that estimates the last few slots of one window."""
 
-    def __init__(self, network: PoseBert | BiGru, asked: int) -> None:
+    causal: Tensor
+
+    def __init__(self, network: PoseBert | BiGru, asked: int, causal: bool) -> None:
         super().__init__()
         self.network = network
         self.asked = asked
-        self.register_buffer("causal", torch.ones(1, dtype=torch.bool))
+        self.register_buffer("causal", torch.full((1,), causal))
 
     def forward(self, features: Tensor, observed: Tensor, start: Tensor) -> Tensor:
         """Poses (1,asked,99)."""
@@ -35,7 +37,12 @@ class Online(nn.Module):
 
 
 def export_onnx(
-    network: PoseBert | BiGru, file: Path, layout: Layout, newest: int = 1, half: bool = False
+    network: PoseBert | BiGru,
+    file: Path,
+    layout: Layout,
+    newest: int = 1,
+    half: bool = False,
+    causal: bool = True,
 ) -> None:
     """Writes the network as ONNX.
 
@@ -47,11 +54,12 @@ def export_onnx(
         file: to write.
         layout: of the features it was trained with.
         newest: slots of the window to estimate, counted from its end.
+        causal: slots look at no later ones, as networks do that were trained so; else all look everywhere.
         half: store weights in 16 bits (they are widened again when the file is loaded).
     """
     future = network.config.future
     asked = newest + len(future)
-    module = Online(network, asked).eval()
+    module = Online(network, asked, causal).eval()
     example = (
         torch.zeros(1, WINDOW_SLOTS, network.config.in_dim),
         torch.ones(1, WINDOW_SLOTS, dtype=torch.bool),

@@ -77,8 +77,9 @@ class TrainConfig:
     validate: tuple[Path, ...] = ()
     """Directories of rendered clips never trained on."""
     network: Literal["ours", "paper", "gru"] = "ours"
-    """ours: starts from the observation. paper: the paper's network, input and loss (512 wide there). gru: as
-    large as the paper's network of the same width and with its input and loss."""
+    """ours: starts from the observation. paper: the paper's network, input and loss (512 wide there), and
+    none of what we do to windows beyond its masking and noise. gru: as large as the paper's network of the
+    same width, with its input and loss, but with our data."""
     width: int = 256
     """Width of a token."""
     dropout: float = 0.1
@@ -171,11 +172,23 @@ def train(config: TrainConfig) -> Path:
             another network.
     """
     check_config(config)
+    config = as_published(config)
     world = World.join(config.threads)
     try:
         return _train(config, world)
     finally:
         world.leave()
+
+
+def as_published(config: TrainConfig) -> TrainConfig:
+    """The recipe that belongs to the network: the baselines' leave out what is ours."""
+    if config.network == "ours":
+        return config
+    # Their input does not tell when in its slot a detection was made, so it has to be in the middle.
+    config = replace(config, loss=LossConfig.paper(), causal_share=0.0, paces=(1.0, 1.0))
+    if config.network == "gru":
+        return config
+    return replace(config, roll_rate=0.0, focal_spread=0.0, proportions_m=0.0)
 
 
 @dataclass(frozen=True)
@@ -214,6 +227,14 @@ class World:
         word = torch.tensor([done], dtype=torch.float64, device=self.device)
         dist.broadcast(word, 0)
         return float(word)
+
+    def told(self, state: dict[str, Any] | None) -> dict[str, Any] | None:
+        """What the first process has, for all: only its disk may hold the checkpoint."""
+        if self.size == 1:
+            return state
+        word = [state]
+        dist.broadcast_object_list(word, 0)
+        return word[0]
 
     def leave(self) -> None:
         """Ends the group."""
@@ -334,6 +355,11 @@ def layout_of(config: TrainConfig) -> Layout:
     return "full" if config.network == "ours" else "paper"
 
 
+def looks_back(config: TrainConfig) -> bool:
+    """Whether live slots of the network are to look at no later ones; the baselines always look both ways."""
+    return config.network == "ours" and config.causal_share > 0.0
+
+
 def build(config: TrainConfig) -> PoseBert | BiGru:
     """The network asked for."""
     in_dim = IN_DIM[layout_of(config)]
@@ -360,7 +386,8 @@ def _train(config: TrainConfig, world: World) -> Path:
     network = build(config).to(world.device)
     average = build(config).to(world.device).eval()
     optimizer = _optimizer(network, config)
-    step, seconds = _resume(out / "checkpoint.pt", config, network, average, optimizer)
+    checkpoint = world.told(_checkpoint(out / "checkpoint.pt", config) if main else None)
+    step, seconds = _resume(checkpoint, network, average, optimizer)
     teacher = Teacher(config, world, step)
     if step == 0:
         network.mean_pose.copy_(teacher.mean_pose())
@@ -374,6 +401,7 @@ def _train(config: TrainConfig, world: World) -> Path:
         (out / "config.json").write_text(json.dumps(asdict(config), indent=1, default=str))
     even = WINDOW_SLOTS + sum(slot == i + 1 for i, slot in enumerate(config.future))
     sums: dict[str, float] = {}
+    since = 0  # steps they are sums of
     began = time.perf_counter()
     length = None if config.minutes else config.steps
     progress = tqdm(total=length, initial=step, disable=not main, unit="step", dynamic_ncols=True)
@@ -387,7 +415,7 @@ def _train(config: TrainConfig, world: World) -> Path:
         features, observed, start = teacher.encode(seen, causal)
         with torch.autocast(world.device.type, torch.bfloat16, enabled=config.bf16):
             pose, corrected = model(features, observed, start, causal)
-        loss = config.loss if config.network == "ours" else LossConfig.paper()
+        loss = config.loss
         terms = pose_losses(
             pose.float(), start, truth, observed.any(1), WINDOW_SLOTS, teacher.hand, loss, even
         )
@@ -404,25 +432,26 @@ def _train(config: TrainConfig, world: World) -> Path:
         seconds, began = seconds + now - began, now
         done = world.agreed(share_done(config, step, seconds))
         progress.update()
+        since += 1
         for name, term in terms.items():
             sums[name] = sums.get(name, 0.0) + float(term.detach())
-        if curves is not None and (step % config.log_every == 0 or done >= 1.0):
-            since = (step - 1) % config.log_every + 1
+        check = step % config.validate_every == 0 or done >= 1.0
+        if curves is not None and (step % config.log_every == 0 or check):
             row = {"step": step, "seconds": round(seconds, 1), "learning_rate": rate}
             row |= {name: total / since for name, total in sums.items()}
-            if validation is not None and (step % config.validate_every == 0 or done >= 1.0):
+            if validation is not None and check:
                 row |= validate(average, teacher, validation)
             curves.add(row)
             progress.set_postfix(loss=f"{row['total']:.3f}")
             _save(out / "checkpoint.pt", config, network, average, optimizer, step, seconds)
-            sums = {}
+            sums, since = {}, 0
             began = time.perf_counter()  # validating is not training
     progress.close()
     if curves is not None:
         from models.export import export_onnx
 
         curves.draw()
-        export_onnx(average.cpu(), out / "posebert.onnx", layout_of(config))
+        export_onnx(average.cpu(), out / "posebert.onnx", layout_of(config), causal=looks_back(config))
     return out / "posebert.onnx"
 
 
@@ -439,7 +468,7 @@ def validate(network: PoseBert | BiGru, teacher: Teacher, clips: Clips) -> dict[
         for frames in np.array_split(np.arange(length), math.ceil(length / 128)):
             truth, seen = clips.ending(index, frames, WINDOW_SLOTS, future)
             assert seen is not None
-            live = torch.ones(len(frames), dtype=torch.bool, device=teacher.device)
+            live = torch.full((len(frames),), looks_back(teacher.config), device=teacher.device)
             features, observed, start = teacher.encode(_moved(seen, teacher.device), live)
             pose = network(features, observed, start, len(future) + 1, live)
             keypoints = teacher.hand(decode_6d(pose[..., :96].unflatten(-1, (16, 6))))
@@ -449,9 +478,10 @@ def validate(network: PoseBert | BiGru, teacher: Teacher, clips: Clips) -> dict[
             raws.append(raw.numpy())
         estimate, true, raw = (np.concatenate(parts) for parts in (estimates, truths, raws))
         seen_now = np.isfinite(raw).all((1, 2))
-        started = np.maximum.accumulate(
-            seen_now
-        )  # before the first detection there is nothing to estimate from
+        if not seen_now.any():
+            continue
+        # Before the first detection there is nothing to estimate from.
+        started = np.maximum.accumulate(seen_now)
         errors = {
             "mpjpe": mpjpe(estimate[started, 0], true[started, 0]).mean(),
             "pa": pa_mpjpe(estimate[started, 0], true[started, 0]).mean(),
@@ -461,14 +491,20 @@ def validate(network: PoseBert | BiGru, teacher: Teacher, clips: Clips) -> dict[
             "raw_pa": pa_mpjpe(raw[seen_now], true[seen_now, 0]).mean(),
         }
         for ahead in (5, 10, 15, 30):
-            if ahead in future and length > ahead:
-                inside, k = started[:-ahead], 1 + future.index(ahead)
+            inside = started[:-ahead]
+            if ahead in future and inside.any():
+                k = 1 + future.index(ahead)
                 target = true[:-ahead][inside, k]
                 errors[f"pa_{ahead}"] = pa_mpjpe(estimate[:-ahead][inside, k], target).mean()
                 errors[f"hold_pa_{ahead}"] = pa_mpjpe(estimate[:-ahead][inside, 0], target).mean()
         per_clip.append({name: 1e3 * float(value) for name, value in errors.items()})
-    result = {name: float(np.mean([clip[name] for clip in per_clip])) for name in per_clip[0]}
-    result["worst_pa"] = max(clip["pa_seen"] / clip["raw_pa"] for clip in per_clip)
+    names = dict.fromkeys(name for clip in per_clip for name in clip)
+    result = {
+        name: float(np.nanmean([clip[name] for clip in per_clip if name in clip] or [np.nan]))
+        for name in names
+    }
+    if per_clip:
+        result["worst_pa"] = max(clip["pa_seen"] / clip["raw_pa"] for clip in per_clip)
     return result
 
 
@@ -517,16 +553,10 @@ def _save(
     partial.replace(file)
 
 
-def _resume(
-    file: Path,
-    config: TrainConfig,
-    network: torch.nn.Module,
-    average: torch.nn.Module,
-    optimizer: torch.optim.Optimizer,
-) -> tuple[int, float]:
-    """Loads a checkpoint if there is one; the step and the seconds it was saved at."""
+def _checkpoint(file: Path, config: TrainConfig) -> dict[str, Any] | None:
+    """What was saved by a run of the same network, if there is anything."""
     if not file.exists():
-        return 0, 0.0
+        return None
     state = torch.load(file, map_location="cpu", weights_only=True)
     saved = json.loads(state["config"])
     for name in ("network", "width", "start", "lift", "future"):
@@ -535,10 +565,22 @@ def _resume(
             raise ModelError(
                 f"{file} is of a run with {name} {saved.get(name)}, not {wanted}; give another --out"
             )
+    logger.info("going on from step %d of %s", state["step"], file)
+    return dict(state)
+
+
+def _resume(
+    state: dict[str, Any] | None,
+    network: torch.nn.Module,
+    average: torch.nn.Module,
+    optimizer: torch.optim.Optimizer,
+) -> tuple[int, float]:
+    """Goes on from a checkpoint, if any; the step and the seconds it was saved at."""
+    if state is None:
+        return 0, 0.0
     network.load_state_dict(state["network"])
     average.load_state_dict(state["average"])
     optimizer.load_state_dict(state["optimizer"])
-    logger.info("going on from step %d of %s", state["step"], file)
     return state["step"], state["seconds"]
 
 

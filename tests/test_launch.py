@@ -52,6 +52,7 @@ def test_help_lists_the_commands():
         (("teleop", "--robot", "tcp://localhost:port"), "sim, none or tcp://HOST:PORT"),
         (("teleop", "--horizon-ms", "soon"), "auto or a number"),
         (("teleop", "--headless", "--window"), "give one of them"),
+        (("teleop", "--temporal", "none", "--network", "x.onnx"), "--temporal posebert"),
         (("teleop", "--source", "webcam", "--no-realtime"), "clock of its own"),
         (("teleop", "--source", "webcam:abc", "--headless"), "webcam[:N]"),
         (("teleop", "--source", "webcam:99999999999999999999", "--headless"), "webcam[:N]"),

@@ -16,7 +16,15 @@ from training_examples import write_clips
 
 from models import posebert_stage
 from models.errors import ModelError
-from models.train import TrainConfig, learning_rate, share_done, train
+from models.losses import LossConfig
+from models.train import (
+    TrainConfig,
+    as_published,
+    learning_rate,
+    looks_back,
+    share_done,
+    train,
+)
 
 ROOT = Path(__file__).parents[1]
 
@@ -80,6 +88,47 @@ def test_a_stopped_run_goes_on(clips, tmp_path):
     assert int(moments) == 4
 
 
+def test_curves_are_means_of_the_steps_since_the_last_row_after_a_stop_too(clips, tmp_path):
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    for out, lengths in ((whole, (6,)), (stopped, (3, 6))):
+        for steps in lengths:
+            train(replace(config(clips, out), steps=steps))
+    totals = {
+        out.name: {int(float(row["step"])): float(row["total"]) for row in rows(out)}
+        for out in (whole, stopped)
+    }
+    assert set(totals["stopped"]) == {2, 3, 4, 6}
+    for step in (4, 6):  # other windows, but of the same size
+        assert 0.5 < totals["stopped"][step] / totals["whole"][step] < 2.0
+
+
+def test_validation_takes_clips_that_are_short_or_never_seen(clips, tmp_path):
+    directory = write_clips(tmp_path / "odd", count=3, frames=20, filmed=True)
+    file = directory / "clip_0.npz"
+    with np.load(file) as data:
+        values = dict(data)
+    np.savez(file, **{**values, "observed": np.zeros(20, dtype=bool)})
+    write_clips(tmp_path / "usual", count=1, filmed=True)
+    train(replace(config(clips, tmp_path / "out"), validate=(directory, tmp_path / "usual")))
+    last = rows(tmp_path / "out")[-1]
+    assert all(np.isfinite(float(last[name])) for name in ("mpjpe", "pa", "raw_pa", "pa_30", "worst_pa"))
+
+
+def test_baselines_leave_out_what_is_ours(clips, tmp_path):
+    paper = as_published(replace(config(clips, tmp_path), network="paper"))
+    assert (paper.paces, paper.roll_rate, paper.focal_spread, paper.proportions_m) == (
+        (1.0, 1.0),
+        0.0,
+        0.0,
+        0.0,
+    )
+    assert paper.loss == LossConfig.paper()
+    assert not looks_back(paper)
+    gru = as_published(replace(config(clips, tmp_path), network="gru"))
+    assert (gru.paces, gru.roll_rate) == ((1.0, 1.0), config(clips, tmp_path).roll_rate)
+    assert as_published(config(clips, tmp_path)) == config(clips, tmp_path)
+
+
 def test_another_networks_run_is_not_gone_on_with(clips, tmp_path):
     train(replace(config(clips, tmp_path), steps=2))
     with pytest.raises(ModelError, match="width"):
@@ -100,6 +149,11 @@ def test_two_processes_train_one_network(clips, tmp_path):
     assert done.returncode == 0, done.stderr[-2000:]
     assert [row["step"] for row in rows(tmp_path)] == ["1", "2", "3"]
     posebert_stage.load(tmp_path / "posebert.onnx")
+    # Going on, the second process hears from the first what its disk may not hold.
+    command[command.index("--steps") + 1] = "5"
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert [float(row["step"]) for row in rows(tmp_path)] == [1.0, 2.0, 3.0, 4.0, 5.0]
 
 
 def test_fitted_noise_needs_its_file(clips, tmp_path):

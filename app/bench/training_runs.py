@@ -19,7 +19,7 @@ from models.errors import ModelError
 from models.hand_model import HandModel
 from models.posebert import slot_times
 from models.posebert_input import NetworkInput, WindowEncoder
-from models.train import TrainConfig, build, layout_of, nearest_observed
+from models.train import TrainConfig, build, layout_of, looks_back, nearest_observed
 from models.window import SLOT_PERIOD_NS, WINDOW_SLOTS
 
 AFTER = 31
@@ -110,7 +110,7 @@ class TrainingRun:
                 torch.from_numpy(np.concatenate([getattr(given, name) for given in batch])).to(self._device)
                 for name in ("features", "observed", "start")
             )
-            causal = torch.full((len(batch),), live, device=self._device)
+            causal = torch.full((len(batch),), live and looks_back(self.config), device=self._device)
             if not live:
                 # The encoder starts a gap's slots from what came before it; here what follows is known.
                 times = slot_times(WINDOW_SLOTS, self._future, self._device)
