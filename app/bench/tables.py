@@ -59,6 +59,24 @@ def markdown(results: Results, pictures: Mapping[str, str]) -> str:
     return "\n".join(section for section in sections if section)
 
 
+def summary(results: Results) -> str:
+    """The few figures a reader in a hurry wants: raw, the best known filter and ours, on rendered hands."""
+    rows = []
+    for group in [group for group in groups(results) if group in TARGET_GROUPS]:
+        for method in (RAW, ONE_EURO, results["subject"]):
+            if method is None:
+                continue
+            names = ("mpjpe_seen", "pa_seen", "accel_seen", "lag")
+            values = [mean_online(results, method, name, group) for name in names]
+            ahead = mean_future(results, HOLD if method == RAW else method, "mpjpe", group, 10)
+            cells = [
+                number(value, 0 if name == "lag" else 1) for name, value in zip(names, values, strict=True)
+            ]
+            rows.append([group, _bold(results, method), *cells, number(ahead)])
+    header = ["clips", "method", "MPJPE mm", "PA-MPJPE mm", "Accel mm/frame²", "lag ms", "MPJPE in ⅓ s, mm"]
+    return table(header, rows, words=2)
+
+
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], words: int = 1) -> str:
     """A Markdown table; so many columns are words, the others are figures."""
     lines = ["| " + " | ".join(header) + " |", "|---" * words + "|--:" * (len(header) - words) + "|"]
