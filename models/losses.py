@@ -17,7 +17,8 @@ class LossConfig:
 
     Attributes:
         rotation: squared difference of rotation matrices, summed; mean over the 16 (eq. 8–10).
-        location: squared difference of x/z, y/z and nearness, summed.
+        location: squared difference of x/z, y/z and nearness, summed; of where a mean hand looks the same, as
+            sizes of hands cannot be seen.
         keypoint: distance of keypoints in camera axes, mean over the 21, decimetres.
         shape: distance of keypoints in each hand's own wrist frame: what is left of errors once the
             orientation is right, decimetres.
@@ -82,7 +83,8 @@ def pose_losses(
         return (w * error).sum() / w.sum().clamp_min(1e-6)
 
     R = decode_6d(pose[..., :96].unflatten(-1, (16, 6)))
-    location_error = (pose[..., 96:] - location_of_wrist(truth.wrist_m)).square().sum(-1)
+    alike = hand(truth.rotations)
+    location_error = (pose[..., 96:] - location_of_mean_hand(truth, alike)).square().sum(-1)
     terms = {
         "rotation": mean((R - truth.rotations).square().sum((-1, -2)).mean(-1)),
         "location": mean(location_error),
@@ -91,7 +93,7 @@ def pose_losses(
         terms["change"] = mean((pose - start).abs().mean(-1))
     if config.keypoint or config.shape or config.velocity or config.acceleration:
         estimate = hand(R) * DECIMETRES
-        target = hand(truth.rotations) * DECIMETRES
+        target = alike * DECIMETRES
         error = estimate - target
         terms["keypoint"] = mean(_length(error).mean(-1))
         # Row vectors: x R is Rᵀ x, the keypoint in the wrist's own frame.
@@ -116,19 +118,26 @@ def pose_losses_alone(
         hand: the mean hand.
         config: the weights.
     """
-    pose = pose[observed]
-    rotations, wrist_m = truth.rotations[:, : observed.shape[1]], truth.wrist_m[:, : observed.shape[1]]
-    target_R = rotations[observed]
+    T = observed.shape[1]
+    truth = Truth(*(values[:, :T][observed] for values in vars(truth).values()))
+    pose, target_R = pose[observed], truth.rotations
     R = decode_6d(pose[..., :96].unflatten(-1, (16, 6)))
-    estimate, target = hand(R) * DECIMETRES, hand(target_R) * DECIMETRES
+    alike = hand(target_R)
+    estimate, target = hand(R) * DECIMETRES, alike * DECIMETRES
     own = estimate @ R[:, 0] - target @ target_R[:, 0]
-    location = (pose[..., 96:] - location_of_wrist(wrist_m[observed])).square().sum(-1)
+    location = (pose[..., 96:] - location_of_mean_hand(truth, alike)).square().sum(-1)
     return (
         config.rotation * (R - target_R).square().sum((-1, -2)).mean()
         + config.location * location.mean()
         + config.keypoint * _length(estimate - target).mean()
         + config.shape * _length(own).mean()
     )
+
+
+def location_of_mean_hand(truth: Truth, alike: Tensor) -> Tensor:
+    """Locations (…,3) where the mean hand in the true pose, `alike` (…,21,3), looks as large as the true."""
+    size = (truth.keypoints_m.square().sum((-1, -2)) / alike.square().sum((-1, -2)).clamp_min(1e-9)).sqrt()
+    return location_of_wrist(truth.wrist_m / size[..., None])
 
 
 def _length(v: Tensor) -> Tensor:

@@ -7,7 +7,8 @@ from training_examples import MODEL, truth_windows
 
 from models.canonical import location_of_wrist
 from models.hand_torch import HandKinematics
-from models.losses import LossConfig, pose_losses
+from models.losses import LossConfig, pose_losses, pose_losses_alone
+from models.noise import Truth
 from models.posebert_input import start_pose
 from models.rotations import matrix_from_axis_angle
 
@@ -66,3 +67,17 @@ def test_every_term_can_be_descended():
     losses(pose, LossConfig(change=1.0))["total"].backward()
     assert torch.isfinite(pose.grad).all()
     assert (pose.grad.abs().sum((0, 1)) > 0).all()
+
+
+def test_a_hand_twice_as_large_is_a_mean_hand_half_as_far():
+    twice = Truth(TRUTH.rotations, 2.0 * TRUTH.keypoints_m, 2.0 * TRUTH.wrist_m)
+    assert pose_losses(POSE, POSE, twice, VALID, T, HAND, LossConfig())["location"] < 1e-6
+
+
+def test_poses_alone_cost_nothing_at_the_truth_and_only_where_observed():
+    observed = torch.zeros(4, T, dtype=torch.bool)
+    observed[:, ::2] = True
+    pose = POSE[:, :T].clone()
+    pose[:, 1::2] += 1.0
+    assert pose_losses_alone(pose, observed, TRUTH, HAND, LossConfig()) < 3e-3
+    assert pose_losses_alone(pose, ~observed, TRUTH, HAND, LossConfig()) > 1.0
