@@ -18,6 +18,7 @@ FINGER_COLOURS: tuple[Colour, ...] = (
     (167, 121, 204),
 )
 PALM_COLOUR: Colour = (225, 225, 225)
+DETECTION_COLOUR: Colour = (190, 190, 190)
 STATE_COLOURS: dict[str, Colour] = {
     "tracking": (96, 190, 60),
     "predicting": (40, 165, 245),
@@ -42,9 +43,7 @@ def draw_skeleton(image: np.ndarray, keypoints_px: np.ndarray, scale: float = 1.
     """
     if not np.isfinite(keypoints_px).all():
         return
-    limit = 8 * max(image.shape)  # OpenCV's fixed-point coordinates overflow far outside the image
-    clipped = np.clip(keypoints_px, -limit, limit)
-    points = np.round(clipped * (1 << _SUBPIXEL_BITS)).astype(int)
+    points = _fixed_point(image, keypoints_px)
     width = max(1, round(2.5 * scale))
     for a, b in SKELETON:
         _line(image, points[a], points[b], (20, 20, 20), width + max(2, round(2 * scale)))
@@ -54,6 +53,19 @@ def draw_skeleton(image: np.ndarray, keypoints_px: np.ndarray, scale: float = 1.
     for index, point in enumerate(points):
         cv2.circle(image, tuple(point), radius, (255, 255, 255), -1, cv2.LINE_AA, _SUBPIXEL_BITS)
         cv2.circle(image, tuple(point), radius, _joint_colour(index), width, cv2.LINE_AA, _SUBPIXEL_BITS)
+
+
+def draw_detection(image: np.ndarray, keypoints_px: np.ndarray, scale: float = 1.0) -> None:
+    """Draw what the detector said, thin and pale, to be seen beside the skeleton of what is made of it.
+
+    Args:
+        as for `draw_skeleton`.
+    """
+    if not np.isfinite(keypoints_px).all():
+        return
+    points = _fixed_point(image, keypoints_px)
+    for a, b in SKELETON:
+        _line(image, points[a], points[b], DETECTION_COLOUR, max(1, round(scale)))
 
 
 def draw_caption(image: np.ndarray, text: str, right: bool = False, top: bool = True) -> None:
@@ -98,6 +110,11 @@ def fit_into(image: np.ndarray, size_px: tuple[int, int]) -> tuple[np.ndarray, f
     x, y = (width - inner[0]) // 2, (height - inner[1]) // 2
     canvas[y : y + inner[1], x : x + inner[0]] = resized
     return canvas, scale, np.array([x, y], dtype=np.float64)
+
+
+def _fixed_point(image: np.ndarray, points_px: np.ndarray) -> np.ndarray:
+    limit = 8 * max(image.shape)  # OpenCV's fixed-point coordinates overflow far outside the image
+    return np.asarray(np.round(np.clip(points_px, -limit, limit) * (1 << _SUBPIXEL_BITS)).astype(int))
 
 
 def _line(image: np.ndarray, a: np.ndarray, b: np.ndarray, colour: Colour, width: int) -> None:

@@ -24,6 +24,7 @@ class LaneFrame:
     Attributes:
         observation: what the detector said.
         trajectory: what the temporal stage made of it.
+        estimate_px: (21,2) where the camera would see the trajectory's first hand; NaN while lost.
         q_rad: (K,n) the trajectory retargeted; NaN while the hand is lost.
         message: what is sent to the robot.
         q_sent_rad: (n,) the joint target the message holds for the instant it is sent; NaN while lost.
@@ -31,6 +32,7 @@ class LaneFrame:
 
     observation: Observation
     trajectory: HandTrajectory
+    estimate_px: np.ndarray
     q_rad: np.ndarray
     message: JointTrajectory
     q_sent_rad: np.ndarray
@@ -76,7 +78,8 @@ class HandLane:
         with timer.section("publish"):
             message = self._message(trajectory, q_rad)
         q_sent_rad = message.q_rad[0] if message.valid else np.full_like(message.q_rad[0], np.nan)
-        return LaneFrame(observation, trajectory, q_rad, message, q_sent_rad)
+        estimate_px = self._window.camera.project(trajectory.keypoints_m[0] + trajectory.wrist_m[0])
+        return LaneFrame(observation, trajectory, estimate_px, q_rad, message, q_sent_rad)
 
     def _retarget(self, trajectory: HandTrajectory) -> np.ndarray:
         if trajectory.source_state == "lost":

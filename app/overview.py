@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from app.drawing import draw_caption, draw_skeleton, draw_state, fit_into
+from app.drawing import draw_caption, draw_detection, draw_skeleton, draw_state, fit_into
 from app.errors import AppError
 from app.frame import Frame
 from app.interrupt import Interrupt
@@ -38,6 +38,7 @@ class OverviewFrame:
     Attributes:
         hand: of the operator.
         keypoints_px: (21,2) where the detector saw the hand; NaN where it did not.
+        estimate_px: (21,2) where the temporal stage says it is; NaN while it is lost.
         source_state: of the trajectory.
         mode: of the robot server; empty without one.
         joint_names: order of q_rad.
@@ -46,6 +47,7 @@ class OverviewFrame:
 
     hand: Hand
     keypoints_px: np.ndarray
+    estimate_px: np.ndarray
     source_state: str
     mode: str
     joint_names: tuple[str, ...]
@@ -60,6 +62,7 @@ class OverviewFrame:
         return OverviewFrame(
             hand=lane_frame.observation.hand,
             keypoints_px=lane_frame.observation.keypoints_px,
+            estimate_px=lane_frame.estimate_px,
             source_state=lane_frame.trajectory.source_state,
             mode="" if state is None else state.mode,
             joint_names=joint_names,
@@ -152,7 +155,8 @@ class OverviewRecorder:
         camera, scale, offset = fit_into(frame.image, camera_size)
         tiles = [camera]
         for number, shown in enumerate(row):
-            draw_skeleton(camera, shown.keypoints_px * self._scale * scale + offset)
+            draw_detection(camera, shown.keypoints_px * self._scale * scale + offset)
+            draw_skeleton(camera, shown.estimate_px * self._scale * scale + offset)
             if shown.hand not in views:
                 views[shown.hand] = HandView(shown.hand, ROBOT_TILE_PX)
             robot = views[shown.hand].render(shown.q_rad, shown.joint_names)

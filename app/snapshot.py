@@ -40,6 +40,7 @@ class Snapshot:
             {
                 "hand": hand.hand,
                 "keypoints_px": hand.keypoints_px.ravel().tolist(),
+                "estimate_px": hand.estimate_px.ravel().tolist(),
                 "source_state": hand.source_state,
                 "mode": hand.mode,
                 "joint_names": list(hand.joint_names),
@@ -65,6 +66,7 @@ class Snapshot:
             OverviewFrame(
                 hand=hand["hand"],
                 keypoints_px=np.array(hand["keypoints_px"]).reshape(-1, 2),
+                estimate_px=np.array(hand["estimate_px"]).reshape(-1, 2),
                 source_state=hand["source_state"],
                 mode=hand["mode"],
                 joint_names=tuple(hand["joint_names"]),

@@ -14,7 +14,7 @@ import pyqtgraph as pg
 import zmq
 from PySide6 import QtCore, QtGui, QtWidgets
 
-from app.drawing import draw_caption, draw_skeleton, draw_state
+from app.drawing import draw_caption, draw_detection, draw_skeleton, draw_state
 from app.snapshot import Snapshot
 from models.observation import Hand
 from robot import HandView, RobotError, RobotLink, connect
@@ -100,7 +100,8 @@ class Viewer(QtWidgets.QWidget):
         camera = snapshot.image
         tiles = [camera]
         for number, shown in enumerate(snapshot.hands):
-            draw_skeleton(camera, shown.keypoints_px * snapshot.scale, camera.shape[0] / 480)
+            draw_detection(camera, shown.keypoints_px * snapshot.scale, camera.shape[0] / 480)
+            draw_skeleton(camera, shown.estimate_px * snapshot.scale, camera.shape[0] / 480)
             draw_state(camera, shown.source_state, right=number > 0)
             if shown.hand not in self._views:
                 self._views[shown.hand] = HandView(shown.hand, ROBOT_TILE_PX)

@@ -30,7 +30,7 @@ class ObservationWindow:
             camera: where its pixels come from; used to place the wrist.
         """
         self._hand = hand
-        self._camera = camera
+        self.camera = camera
         self._seen: deque[tuple[Observation, np.ndarray]] = deque()  # detections, oldest first, with wrist_m
         self._t_now_ns: int | None = None
 
@@ -45,7 +45,7 @@ class ObservationWindow:
         self.advance(observation.t_capture_ns)
         if not observation.detected or not _is_a_hand(observation):
             return
-        wrist_m = self._camera.locate_wrist(observation.keypoints_m, observation.keypoints_px)
+        wrist_m = self.camera.locate_wrist(observation.keypoints_m, observation.keypoints_px)
         position = len(self._seen)
         while position and self._seen[position - 1][0].t_capture_ns > observation.t_capture_ns:
             position -= 1
@@ -93,7 +93,7 @@ class ObservationWindow:
             score[slot] = observation.score
         return Window(
             hand=self._hand,
-            camera=self._camera,
+            camera=self.camera,
             t_ns=self._t_now_ns - np.arange(T - 1, -1, -1, dtype=np.int64) * SLOT_PERIOD_NS,
             observed=observed,
             t_capture_ns=t_capture_ns,

@@ -16,7 +16,13 @@ from robot import hand_spec
 
 SPEC = hand_spec("right")
 SHOWN = OverviewFrame(
-    "right", np.full((21, 2), 50.0), "tracking", "TRACKING", SPEC.joint_names, SPEC.home_rad
+    "right",
+    np.full((21, 2), 50.0),
+    np.full((21, 2), 52.0),
+    "tracking",
+    "TRACKING",
+    SPEC.joint_names,
+    SPEC.home_rad,
 )
 
 

@@ -77,7 +77,13 @@ def make_window():
 def snapshot() -> Snapshot:
     spec = hand_spec("right")
     hand = OverviewFrame(
-        "right", np.full((21, 2), 100.0), "tracking", "TRACKING", spec.joint_names, spec.home_rad
+        "right",
+        np.full((21, 2), 100.0),
+        np.full((21, 2), 104.0),
+        "tracking",
+        "TRACKING",
+        spec.joint_names,
+        spec.home_rad,
     )
     return Snapshot.of(np.zeros((720, 1280, 3), np.uint8), [hand], age_ms=12.5, notice="a notice")
 
@@ -130,6 +136,7 @@ def test_a_snapshot_survives_its_journey():
     assert got.age_ms == 12.5
     assert got.hands[0].mode == "TRACKING"
     np.testing.assert_array_equal(got.hands[0].keypoints_px, sent.hands[0].keypoints_px)
+    np.testing.assert_array_equal(got.hands[0].estimate_px, sent.hands[0].estimate_px)
     np.testing.assert_array_equal(got.hands[0].q_rad, sent.hands[0].q_rad)
 
 
