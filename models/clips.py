@@ -86,13 +86,16 @@ class Clips:
                 show faster and slower motion, and detections of cameras that keep no step with the slots.
         """
         slowest, fastest = np.log(paces)
+        slots = T + max(future, default=0)
+        room = np.maximum(self.lengths - slots, 0) + 1
+        clip = rng.choice(len(room), size=count, p=room / room.sum())
         odd = rng.random(count) < 0.5
         pace = np.where(odd, np.exp(rng.uniform(slowest, fastest, count)), 1.0)
-        frames = paces[1] * (T + max(future, default=0))
-        room = np.maximum(self.lengths - int(np.ceil(frames)), 0) + 1
-        clip = rng.choice(len(room), size=count, p=room / room.sum())
-        begin = (rng.random(count) * room[clip]).astype(np.int64)
-        return self._windows(clip, begin + np.ceil(pace * (T - 1)).astype(np.int64), pace, T, future)
+        # No faster than the clip is long: past its end there would be nothing to be right about.
+        pace = np.minimum(pace, np.maximum((self.lengths[clip] - 1) / (slots - 1), 1.0))
+        spare = np.maximum(self.lengths[clip] - 1 - pace * (slots - 1), 0.0)
+        newest = np.rint(rng.random(count) * spare + pace * (T - 1)).astype(np.int64)
+        return self._windows(clip, newest, pace, T, future)
 
     def ending(
         self, clip: int, frames: np.ndarray, T: int, future: Sequence[int]

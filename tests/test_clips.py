@@ -21,6 +21,12 @@ def test_windows_are_stretches_of_a_clip(tmp_path):
         assert any((window == source[i : i + 79]).all() for source in sources for i in range(22))
 
 
+def test_no_window_is_faster_than_its_clip_is_long(tmp_path):
+    clips = load_clips((write_clips(tmp_path / "a", frames=100),), filmed=False)
+    truth, _ = clips.sample(100, 64, (1, 30), np.random.default_rng(0), paces=(1.4, 1.5))
+    assert (truth.wrist_m[:, 65] - truth.wrist_m[:, 64]).abs().sum(-1).min() > 1e-4  # it goes on to the end
+
+
 def test_at_another_pace_each_detection_tells_how_late_it_is(tmp_path):
     clips = load_clips((write_clips(tmp_path / "a", frames=200, filmed=True),), filmed=True)
     truth, seen = clips.sample(200, 64, (1, 30), np.random.default_rng(0), paces=(0.6, 0.6))
