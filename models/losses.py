@@ -19,6 +19,8 @@ class LossConfig:
         rotation: squared difference of rotation matrices, summed; mean over the 16 (eq. 8–10).
         location: squared difference of x/z, y/z and nearness, summed; of where a mean hand looks the same, as
             sizes of hands cannot be seen.
+        place: distance of the wrist from where it is seen, across the line of sight and at the hand's depth,
+            decimetres, plus that of nearness.
         keypoint: distance of keypoints in camera axes, mean over the 21, decimetres.
         shape: distance of keypoints in each hand's own wrist frame: what is left of errors once the
             orientation is right, decimetres.
@@ -33,6 +35,7 @@ class LossConfig:
 
     rotation: float = 1.0
     location: float = 1.0
+    place: float = 1.0
     keypoint: float = 1.0
     shape: float = 2.0
     velocity: float = 1.0
@@ -44,7 +47,9 @@ class LossConfig:
     @staticmethod
     def paper() -> LossConfig:
         """Rotations and location only, every slot alike."""
-        return LossConfig(keypoint=0.0, shape=0.0, velocity=0.0, acceleration=0.0, alone=0.0, newest=1.0)
+        return LossConfig(
+            place=0.0, keypoint=0.0, shape=0.0, velocity=0.0, acceleration=0.0, alone=0.0, newest=1.0
+        )
 
 
 DECIMETRES = 10.0  # per metre
@@ -84,11 +89,13 @@ def pose_losses(
 
     R = decode_6d(pose[..., :96].unflatten(-1, (16, 6)))
     alike = hand(truth.rotations)
-    location_error = (pose[..., 96:] - location_of_mean_hand(truth, alike)).square().sum(-1)
+    location = location_of_mean_hand(truth, alike)
     terms = {
         "rotation": mean((R - truth.rotations).square().sum((-1, -2)).mean(-1)),
-        "location": mean(location_error),
+        "location": mean((pose[..., 96:] - location).square().sum(-1)),
     }
+    if config.place:
+        terms["place"] = mean(_misplaced(pose[..., 96:], location))
     if config.change:
         terms["change"] = mean((pose - start).abs().mean(-1))
     if config.keypoint or config.shape or config.velocity or config.acceleration:
@@ -125,10 +132,11 @@ def pose_losses_alone(
     alike = hand(target_R)
     estimate, target = hand(R) * DECIMETRES, alike * DECIMETRES
     own = estimate @ R[:, 0] - target @ target_R[:, 0]
-    location = (pose[..., 96:] - location_of_mean_hand(truth, alike)).square().sum(-1)
+    location = location_of_mean_hand(truth, alike)
     return (
         config.rotation * (R - target_R).square().sum((-1, -2)).mean()
-        + config.location * location.mean()
+        + config.location * (pose[..., 96:] - location).square().sum(-1).mean()
+        + config.place * _misplaced(pose[..., 96:], location).mean()
         + config.keypoint * _length(estimate - target).mean()
         + config.shape * _length(own).mean()
     )
@@ -138,6 +146,13 @@ def location_of_mean_hand(truth: Truth, alike: Tensor) -> Tensor:
     """Locations (…,3) where the mean hand in the true pose, `alike` (…,21,3), looks as large as the true."""
     size = (truth.keypoints_m.square().sum((-1, -2)) / alike.square().sum((-1, -2)).clamp_min(1e-9)).sqrt()
     return location_of_wrist(truth.wrist_m / size[..., None])
+
+
+def _misplaced(estimate: Tensor, location: Tensor) -> Tensor:
+    """(…) how far locations (…,3) are apart, see LossConfig.place."""
+    error = estimate - location
+    depth = DECIMETRES * (-location[..., 2:]).exp()
+    return _length(depth * error[..., :2]) + error[..., 2].abs()
 
 
 def _length(v: Tensor) -> Tensor:

@@ -81,3 +81,9 @@ def test_poses_alone_cost_nothing_at_the_truth_and_only_where_observed():
     pose[:, 1::2] += 1.0
     assert pose_losses_alone(pose, observed, TRUTH, HAND, LossConfig()) < 3e-3
     assert pose_losses_alone(pose, ~observed, TRUTH, HAND, LossConfig()) > 1.0
+
+
+def test_a_wrist_a_centimetre_aside_is_misplaced_by_a_tenth_of_a_decimetre():
+    aside = TRUTH.wrist_m + torch.tensor([0.01, 0.0, 0.0])
+    pose = start_pose(TRUTH.rotations, location_of_wrist(aside))
+    assert abs(float(losses(pose)["place"]) - 0.1) < 2e-3
