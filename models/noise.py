@@ -53,6 +53,10 @@ class Seen:
     offset: Tensor
 
 
+# How much less certain keypoints are than a fingertip: the wrist, the thumb's base, the others.
+VAGUENESS = (4.0, 2.0, *[1.0] * 19)
+
+
 class ObservationNoise(Protocol):
     """Makes up what a detector would have said."""
 
@@ -252,17 +256,19 @@ def roll(truth: Truth, seen: Seen, rng: torch.Generator) -> tuple[Truth, Seen]:
 def reshape(truth: Truth, seen: Seen, most_m: float, rng: torch.Generator) -> Seen:
     """The same as seen of hands of other proportions: every keypoint is off by the same all along a window.
 
-    Rendered hands are of few shapes, and the hands of people of many.
+    Rendered hands are of few shapes, and the hands of people of many; where the wrist ends and the thumb
+    begins is the least certain, and rendered ones mislead the detector there in ways of their own.
 
     Args:
         truth, seen: windows.
         most_m: largest standard deviation of the offsets, which stay with the hand's own axes; drawn evenly
-            from 0 to this per window.
+            from 0 to this per window; some keypoints' are larger, see VAGUENESS.
         rng: the dice.
     """
     B = len(seen.observed)
     std_m = most_m * torch.rand((B, 1, 1, 1), generator=rng, device=rng.device)
-    own_m = std_m * _normal((B, 1, 21, 3), rng)
+    vague = torch.tensor(VAGUENESS, device=rng.device)[:, None]
+    own_m = std_m * vague * _normal((B, 1, 21, 3), rng)
     off_m = own_m @ canonical_frame(seen.keypoints_m)
     depth_m = truth.wrist_m[:, : off_m.shape[1], None, 2:].clamp_min(MIN_DEPTH_M)
     turned_m = off_m - off_m[:, :, :1]

@@ -91,6 +91,9 @@ def test_hands_of_other_proportions_keep_them_all_along():
     off_m = (seen.keypoints_m - plain.keypoints_m) @ canonical_frame(plain.keypoints_m).transpose(-1, -2)
     torch.testing.assert_close(off_m, off_m[:, :1].expand_as(off_m), atol=1e-5, rtol=0.0)
     assert off_m[:, 0, 1:].std(0).min() > 0.001  # each hand its own
+    wrist_m = (seen.rays - plain.rays)[:, 0, 0].norm(dim=-1) * TRUTH.wrist_m[:, 0, 2]
+    tip_m = (seen.rays - plain.rays)[:, 0, 8].norm(dim=-1) * TRUTH.wrist_m[:, 0, 2]
+    assert wrist_m.mean() > 2.0 * tip_m.mean()
     torch.testing.assert_close(seen.keypoints_m[:, :, 0], plain.keypoints_m[:, :, 0])
     torch.testing.assert_close(seen.image_m - plain.image_m, seen.keypoints_m - plain.keypoints_m)
     moved_m = (seen.rays - plain.rays) * TRUTH.wrist_m[:, :T, None, 2:]
