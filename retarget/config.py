@@ -1,20 +1,49 @@
-"""How one robot hand is driven: names, sizes and weights, read from YAML."""
+"""How one robot hand is driven: names, sizes and weights, checked."""
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
-
-import yaml
 
 from retarget.errors import RetargetError
 
-_HANDS_FOLDER = Path(__file__).parent / "hands"
-_TYPES = ("dexpilot",)
+TYPES = ("dexpilot", "vector", "position")
+VARIANTS = ("contact", "dex-retargeting", "published")
+
+# What differs from the defaults of HandConfig, which are those of the contact variant.
+_LIBRARY: Mapping[str, Any] = MappingProxyType(
+    {
+        "scaling_factor": 1.0,
+        "normal_delta": 4e-3,
+        "projection_band_m": 0.0,
+        "open_weight": 0.0,
+        "coupling_weight": 0.0,
+        "collision_weight": 0.0,
+    }
+)
+_PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        "contact": {},
+        # FACTS of dex-retargeting 0.5.0: Huber 0.03 m whatever the file says, and weight 1 per vector.
+        "dex-retargeting": {**_LIBRARY, "separation_dist_m": 3e-2},
+        # arXiv 1910.03135, section IV: β 1.6, γ 2.5e-3 on |q|², nothing that holds on to the previous pose.
+        "published": {
+            **_LIBRARY,
+            "scaling_factor": 1.6,
+            "normal_delta": 0.0,
+            "huber_delta": math.inf,
+            "wrist_weight": 1.0,
+            "open_weight": 5e-3,
+            "coupling_weight": 1e3,  # a constraint in the paper; this holds DIP = PIP to a thousandth
+        },
+        "vector": {**_LIBRARY, "huber_delta": 0.02, "wrist_weight": 1.0},
+        "position": {**_LIBRARY, "huber_delta": 0.02, "wrist_weight": 1.0},
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -27,241 +56,254 @@ class Coupling:
 
 
 @dataclass(frozen=True)
-class HandConfig:
-    """One robot hand. Keys without a unit are dex-retargeting's and mean the same; the others are ours.
+class Capsule:
+    """A stretch of the robot that nothing else of it should enter: all points within radius_m of a segment.
 
     Attributes:
-        urdf_path: the robot description; a relative path counts from the YAML's folder.
-        wrist_link_name: link that stands for the human wrist and whose axes are the hand frame's: x out of
-            the palm, z toward the fingers, y toward the thumb of a right hand. No joint may move it.
-        finger_tip_link_names: 2–5 links, the thumb first.
-        target_joint_names: the joints to solve for; their order is the order of q.
-        type: the objective; "dexpilot" (arXiv 1910.03135).
-        finger_tip_human_indices: keypoint of each fingertip; default 4, 8, 12, … (thumb, index, middle, …).
-        scaling_factor: β, robot length per human length.
-        straight_scaling_factor: β of wrist → fingertip for a straight finger, approached as it straightens
-            (the thumb keeps scaling_factor); default the same as scaling_factor.
-        finger_tip_offsets_m: (x, y, z) per fingertip, hand frame, added to the scaled human one; default 0.
+        link: the link it is fixed to.
+        start, end: (3,) metres, in that link's frame.
+        radius_m: of its surface.
+    """
+
+    link: str
+    start: tuple[float, ...]
+    end: tuple[float, ...]
+    radius_m: float
+
+
+@dataclass(frozen=True)
+class HandConfig:
+    """One robot hand. The first keys are dex-retargeting's and mean the same; the others are ours.
+
+    Vectors and positions are compared along the axes of the hand frame: x out of the palm, z toward the
+    fingers, y toward the thumb of a right hand. They are those of the URDF's root unless hand_frame_rpy
+    turns them.
+
+    Attributes:
+        type: "dexpilot" (arXiv 1910.03135), "vector" (link to link) or "position" (links in the root).
+        urdf_path: the robot description; where a relative path counts from: `config_file.find_urdf`.
+        wrist_link_name: dexpilot: link that stands for the human wrist.
+        finger_tip_link_names: dexpilot: 2–5 links, the thumb first.
+        target_joint_names: the joints to solve for; their order is the order of q. Default: all.
+        target_link_human_indices: keypoints. dexpilot: of the wrist and each fingertip (default 0, 4, 8, …);
+            vector: two rows, where each vector starts and ends; position: one per link.
+        target_origin_link_names, target_task_link_names: vector: where each vector starts and ends.
+        target_link_names: position: the links.
+        scaling_factor: β, robot length per human length; a position keeps its length.
+        normal_delta: pull toward the previous pose, N in N·|q − q_previous|².
+        huber_delta: errors beyond it, m, count linearly; .inf for plain squares.
         project_dist: thumb–finger distance of the human, m, at or under which the pair is fully projected.
         escape_dist: distance, m, at or over which it is fully released.
-        huber_delta: vector errors beyond it, m, count linearly.
+        has_joint_limits: whether to keep to the URDF's limits.
+        ignore_mimic_joint: whether joints that mimic another move by themselves.
+        add_dummy_free_joint: whether six joints let the whole robot move, too.
+        low_pass_alpha: of dex-retargeting's output filter. Not applied unless `load` is asked to: at 0.2 it
+            costs 90 ms, and a temporal model in front of the retargeter leaves nothing to smooth.
+        variant: dexpilot: "contact" (ours), "dex-retargeting" or "published"; see docs/retargeting.md.
+        robot_description: "module" or "module:VARIABLE" of the robot_descriptions package, which gives the
+            URDF where urdf_path cannot be found.
+        hand_frame_rpy: (roll, pitch, yaw) rad of the hand frame in the URDF's root.
+        straight_scaling_factor: β of wrist → fingertip for a straight finger, approached as it straightens
+            (the thumb keeps scaling_factor); 0 for the same as scaling_factor.
+        finger_tip_offsets_m: (x, y, z) per fingertip, hand frame, added to the scaled human one; default 0.
+        tip_radii_m: of the sphere each fingertip is modelled as; default: the URDF's collision sphere of the
+            tip link, or 0.
+        tip_centers_m: (x, y, z) of its centre in the tip link's frame; default as tip_radii_m.
         projection_band_m: width of the smooth ramps just outside project_dist and just inside escape_dist;
             0 gives the published hard switch.
-        contact_dist_m: distance of the tip links of a projected thumb–finger pair: the sum of the tips'
-            radii, so that a pinch closes on the surfaces (η1; published 1e-4, which makes them overlap).
         separation_dist_m: distance of two fingertips that pinch against the thumb together (η2).
-        wrist_weight: weight of the wrist → fingertip vectors.
+        wrist_weight: weight of the wrist → fingertip vectors (of all vectors and positions, without pairs);
+            0 for as many as there are vectors, dex-retargeting's choice.
         primary_weight, secondary_weight: weights of projected thumb–finger and finger–finger pairs.
-        open_weight: γ, pull toward the open hand (q = 0), per rad².
-        previous_weight: pull toward the previous pose, per rad².
-        coupled_joints, coupling_weight: joints that bend together (DIP = PIP), and how strongly, per rad².
+        open_weight: γ, pull toward the open hand (q = 0), ½ per rad².
+        coupled_joints, coupling_weight: joints that bend together (DIP = PIP), and how strongly, ½ per rad².
+        capsules: what must not overlap; default: from the URDF's boxes, cylinders and spheres.
+        collision_weight: how strongly overlapping capsules push apart, ½ per m²; 0 for not at all.
+        collision_margin_m: distance of two capsules from which on they do.
         home_rad: pose before the first hand is seen, ordered as target_joint_names; default the open hand.
         restart_after_s: a pause between two solves after which the search starts from several poses again.
         retry_cost: a pose that costs more than this may be a wrong local minimum (fingers bent backwards
-            reach for a fist from behind); the search then starts from several poses, too.
-        max_iterations: bound on the solver's steps per instant and start.
+            reach for a fist from behind); the search then starts from several poses, too. 0 for a root mean
+            square of 7 cm.
+        max_iterations: bound on the solver's steps per instant and start; a call spends four times this in
+            all, so that its time is bounded whatever it is asked for.
     """
 
     urdf_path: Path
-    wrist_link_name: str
-    finger_tip_link_names: tuple[str, ...]
-    target_joint_names: tuple[str, ...]
+    wrist_link_name: str = ""
+    finger_tip_link_names: tuple[str, ...] = ()
+    target_joint_names: tuple[str, ...] = ()
     type: str = "dexpilot"
-    finger_tip_human_indices: tuple[int, ...] = ()
+    target_link_human_indices: tuple[tuple[int, ...], ...] = ()
+    target_origin_link_names: tuple[str, ...] = ()
+    target_task_link_names: tuple[str, ...] = ()
+    target_link_names: tuple[str, ...] = ()
     scaling_factor: float = 1.3
-    straight_scaling_factor: float = 0.0
-    finger_tip_offsets_m: tuple[tuple[float, ...], ...] = ()
+    normal_delta: float = 2e-3
+    huber_delta: float = 0.03
     project_dist: float = 0.03
     escape_dist: float = 0.05
-    huber_delta: float = 0.03
+    has_joint_limits: bool = True
+    ignore_mimic_joint: bool = False
+    add_dummy_free_joint: bool = False
+    low_pass_alpha: float = 1.0
+    variant: str = "contact"
+    robot_description: str = ""
+    hand_frame_rpy: tuple[float, ...] = (0.0, 0.0, 0.0)
+    straight_scaling_factor: float = 0.0
+    finger_tip_offsets_m: tuple[tuple[float, ...], ...] = ()
+    tip_radii_m: tuple[float, ...] = ()
+    tip_centers_m: tuple[tuple[float, ...], ...] = ()
     projection_band_m: float = 0.01
-    contact_dist_m: float = 0.024
     separation_dist_m: float = 0.03
-    wrist_weight: float = 10.0
+    wrist_weight: float = 0.0
     primary_weight: float = 200.0
     secondary_weight: float = 400.0
     open_weight: float = 2.5e-3
-    previous_weight: float = 4e-3
     coupled_joints: tuple[Coupling, ...] = ()
     coupling_weight: float = 1e-2
+    capsules: tuple[Capsule, ...] = ()
+    collision_weight: float = 300.0
+    collision_margin_m: float = 2e-3
     home_rad: tuple[float, ...] = ()
     restart_after_s: float = 0.5
-    retry_cost: float = 0.1
-    max_iterations: int = 60
+    retry_cost: float = 0.0
+    max_iterations: int = 100
 
     def __post_init__(self) -> None:
-        count = len(self.finger_tip_link_names)
-        if self.type not in _TYPES:
-            raise RetargetError(f"type is {self.type!r}; use one of: {', '.join(_TYPES)}.")
+        if self.type not in TYPES:
+            raise RetargetError(f"type is {self.type!r}; use one of: {', '.join(TYPES)}.")
+        if self.variant not in VARIANTS:
+            raise RetargetError(f"variant is {self.variant!r}; use one of: {', '.join(VARIANTS)}.")
+        getattr(self, f"_check_{self.type}")()
+        rows = (*self.target_link_human_indices, ())
+        if any(not 0 <= index <= 20 for row in rows for index in row):
+            raise RetargetError(
+                f"target_link_human_indices is {_plain(self.target_link_human_indices)}; "
+                "keypoints go from 0 (wrist) to 20 (pinky tip)."
+            )
+        self._check_numbers()
+        if self.home_rad and self.target_joint_names and len(self.home_rad) != len(self.target_joint_names):
+            raise RetargetError(
+                f"home_rad has {len(self.home_rad)} values; give one for each of the "
+                f"{len(self.target_joint_names)} target_joint_names."
+            )
+        if len(self.hand_frame_rpy) != 3:
+            raise RetargetError(f"hand_frame_rpy is {list(self.hand_frame_rpy)}; give roll, pitch and yaw.")
+
+    @property
+    def num_tips(self) -> int:
+        """Fingertips of a dexpilot hand, thumb included."""
+        return len(self.finger_tip_link_names)
+
+    @property
+    def tip_keypoints(self) -> tuple[int, ...]:
+        """Keypoint of each fingertip of a dexpilot hand."""
+        if self.target_link_human_indices:
+            return self.target_link_human_indices[0][1:]
+        return tuple(4 * (tip + 1) for tip in range(self.num_tips))
+
+    @property
+    def beta_straight(self) -> float:
+        """β of a straight finger."""
+        return self.straight_scaling_factor or self.scaling_factor
+
+    def _check_dexpilot(self) -> None:
+        count = self.num_tips
         if not 2 <= count <= 5:
             raise RetargetError(
                 f"finger_tip_link_names has {count} entries; give the thumb and 1 to 4 fingers."
             )
-        if not self.target_joint_names:
-            raise RetargetError("target_joint_names is empty; list the joints in the order q should have.")
-        if not self.finger_tip_human_indices:
-            object.__setattr__(self, "finger_tip_human_indices", tuple(4 * (i + 1) for i in range(count)))
-        if not self.straight_scaling_factor:
-            object.__setattr__(self, "straight_scaling_factor", self.scaling_factor)
-        if self.straight_scaling_factor != self.scaling_factor and any(
-            index % 4 for index in self.finger_tip_human_indices
-        ):
+        if not self.wrist_link_name:
+            raise RetargetError("the key 'wrist_link_name' is missing; dexpilot needs it.")
+        indices = self.target_link_human_indices
+        if indices and (len(indices) != 1 or len(indices[0]) != count + 1):
             raise RetargetError(
-                f"straight_scaling_factor needs whole fingers, finger_tip_human_indices is "
-                f"{list(self.finger_tip_human_indices)}; give fingertips (4, 8, 12, 16, 20), or leave it out."
+                f"target_link_human_indices is {_plain(indices)}; "
+                f"give the wrist's keypoint and one for each of the {count} fingertips, or leave it out."
             )
-        if len(self.finger_tip_human_indices) != count or not all(
-            1 <= index <= 20 for index in self.finger_tip_human_indices
-        ):
+        if self.beta_straight != self.scaling_factor and any(k % 4 for k in self.tip_keypoints):
             raise RetargetError(
-                f"finger_tip_human_indices is {list(self.finger_tip_human_indices)}; "
-                f"give one keypoint from 1 to 20 for each of the {count} fingertips."
+                f"straight_scaling_factor needs whole fingers, target_link_human_indices is "
+                f"{_plain(indices)}; give fingertips (4, 8, 12, 16, 20), or leave it out."
             )
-        if len(self.finger_tip_offsets_m) not in (0, count) or any(
-            len(offset) != 3 for offset in self.finger_tip_offsets_m
-        ):
+        for name, size in (("tip_radii_m", 1), ("finger_tip_offsets_m", 3), ("tip_centers_m", 3)):
+            rows = getattr(self, name)
+            sizes = {1 if isinstance(row, float) else len(row) for row in rows}
+            if len(rows) not in (0, count) or not sizes <= {size}:
+                what = "three numbers" if size == 3 else "one number"
+                raise RetargetError(
+                    f"{name} is {_plain(rows)}; give {what} for each of the {count} fingertips."
+                )
+        if any(radius < 0.0 for radius in self.tip_radii_m):
+            raise RetargetError(f"tip_radii_m is {_plain(self.tip_radii_m)}; a radius is 0 or greater.")
+
+    def _check_vector(self) -> None:
+        count = len(self.target_task_link_names)
+        if count == 0 or len(self.target_origin_link_names) != count:
             raise RetargetError(
-                f"finger_tip_offsets_m is {self.finger_tip_offsets_m}; "
-                f"give three numbers for each of the {count} fingertips."
+                f"target_origin_link_names has {len(self.target_origin_link_names)} entries and "
+                f"target_task_link_names {count}; name where each vector starts and ends."
             )
-        for name in (
-            "scaling_factor",
-            "straight_scaling_factor",
-            "project_dist",
-            "huber_delta",
-            "open_weight",
-            "restart_after_s",
-            "retry_cost",
-        ):
+        if [len(row) for row in self.target_link_human_indices] != [count, count]:
+            raise RetargetError(
+                f"target_link_human_indices is {_plain(self.target_link_human_indices)}; give two rows of "
+                f"{count} keypoints, where each vector starts and where it ends."
+            )
+
+    def _check_position(self) -> None:
+        count = len(self.target_link_names)
+        if count == 0:
+            raise RetargetError("the key 'target_link_names' is missing; position needs it.")
+        if [len(row) for row in self.target_link_human_indices] != [count]:
+            raise RetargetError(
+                f"target_link_human_indices is {_plain(self.target_link_human_indices)}; "
+                f"give one keypoint for each of the {count} target_link_names."
+            )
+
+    def _check_numbers(self) -> None:
+        for name in ("scaling_factor", "huber_delta", "project_dist", "restart_after_s"):
             self._require(name, getattr(self, name) > 0.0, "be greater than 0")
         for name in (
-            "contact_dist_m",
+            "straight_scaling_factor",
+            "normal_delta",
             "separation_dist_m",
             "wrist_weight",
             "primary_weight",
             "secondary_weight",
+            "open_weight",
+            "coupling_weight",
+            "collision_weight",
+            "collision_margin_m",
+            "retry_cost",
         ):
-            self._require(name, getattr(self, name) >= 0.0, "be 0 or greater")
-        for name in ("previous_weight", "coupling_weight"):
             self._require(name, getattr(self, name) >= 0.0, "be 0 or greater")
         self._require("max_iterations", self.max_iterations >= 1, "be 1 or greater")
         self._require("escape_dist", self.escape_dist >= self.project_dist, "be at least project_dist")
+        # Out of range switches the filter off in dex-retargeting's files; 0 would freeze the hand.
+        self._require("low_pass_alpha", self.low_pass_alpha != 0.0, "not be 0, which would freeze the hand")
         self._require(
             "projection_band_m",
             0.0 <= self.projection_band_m <= self.escape_dist - self.project_dist,
             "lie between 0 and escape_dist − project_dist",
         )
-        if len(self.home_rad) not in (0, len(self.target_joint_names)):
-            raise RetargetError(
-                f"home_rad has {len(self.home_rad)} values; give one for each of the "
-                f"{len(self.target_joint_names)} target_joint_names."
-            )
+        for capsule in self.capsules:
+            if capsule.radius_m <= 0.0 or len(capsule.start) != 3 or len(capsule.end) != 3:
+                raise RetargetError(
+                    f"capsules has the entry {capsule}; give from and to as three numbers in metres "
+                    "and a radius_m greater than 0."
+                )
 
     def _require(self, name: str, legal: bool, rule: str) -> None:
         if not legal:
             raise RetargetError(f"{name} is {getattr(self, name)!r}; it must {rule}.")
 
 
-def hand_names() -> tuple[str, ...]:
-    """Names of the hands that ship with the package, for `read_config` and `load`."""
-    return tuple(sorted(path.stem for path in _HANDS_FOLDER.glob("*.yaml")))
+def preset(type_name: str, variant: str) -> Mapping[str, Any]:
+    """Defaults of a kind of objective, as HandConfig's fields; empty for an unknown kind."""
+    return _PRESETS.get(variant if type_name == "dexpilot" else type_name, {})
 
 
-def read_config(hand: str | Path) -> HandConfig:
-    """Read the config of a hand.
-
-    Args:
-        hand: the name of a hand that ships, such as "allegro_right", or the path of a YAML file.
-
-    Raises:
-        RetargetError: there is no such hand or file, or the file has unknown keys or unusable values.
-    """
-    path = Path(hand)
-    if path.suffix not in (".yaml", ".yml"):
-        if str(hand) not in hand_names():
-            raise RetargetError(
-                f"There is no hand {str(hand)!r}; use one of: {', '.join(hand_names())}, "
-                "or the path of a .yaml file."
-            )
-        path = _HANDS_FOLDER / f"{hand}.yaml"
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise RetargetError(
-            f"The hand config {path} cannot be read ({error.strerror}); check the path."
-        ) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise RetargetError(f"{path} is not valid YAML ({reason}); correct the file.") from error
-    if not isinstance(content, Mapping) or not isinstance(content.get("retargeting"), Mapping):
-        raise RetargetError(f"{path} has no section 'retargeting'; put the hand's keys under that top key.")
-    try:
-        return _build(content["retargeting"], path.parent)
-    except RetargetError as error:
-        raise RetargetError(f"{path}: {error}") from error
-
-
-def _build(section: Mapping[Any, Any], folder: Path) -> HandConfig:
-    fields = {field.name: field for field in dataclasses.fields(HandConfig)}
-    for key in section:
-        if key not in fields:
-            raise RetargetError(f"unknown key {key!r}; legal are: {', '.join(fields)}.")
-    for name, field in fields.items():
-        if field.default is dataclasses.MISSING and name not in section:
-            raise RetargetError(f"the key {name!r} is missing; every hand needs it.")
-    values = {key: _convert(key, str(fields[key].type), value) for key, value in section.items()}
-    values["urdf_path"] = (folder / values["urdf_path"]).resolve()
-    values["type"] = values.get("type", "dexpilot").lower()
-    return HandConfig(**values)
-
-
-def _convert(key: str, wanted: str, value: Any) -> Any:
-    if wanted == "Path" and isinstance(value, str):
-        return Path(value).expanduser()
-    if wanted == "str" and isinstance(value, str):
-        return value
-    if wanted == "int" and _is_number(value) and float(value).is_integer():
-        return int(value)
-    if wanted == "float" and _is_number(value):
-        return float(value)
-    if wanted == "tuple[str, ...]" and isinstance(value, list) and all(isinstance(v, str) for v in value):
-        return tuple(value)
-    if wanted == "tuple[int, ...]" and isinstance(value, list) and all(type(v) is int for v in value):
-        return tuple(value)
-    if wanted == "tuple[float, ...]" and isinstance(value, list) and all(_is_number(v) for v in value):
-        return tuple(float(v) for v in value)
-    if wanted == "tuple[tuple[float, ...], ...]" and isinstance(value, list):
-        return tuple(_convert(key, "tuple[float, ...]", row) for row in value)
-    if wanted == "tuple[Coupling, ...]" and isinstance(value, list):
-        return tuple(_coupling(key, entry) for entry in value)
-    raise RetargetError(f"{key} is {value!r}; give a {_SPOKEN[wanted]}.")
-
-
-_SPOKEN = {
-    "Path": "path",
-    "str": "text",
-    "int": "whole number",
-    "float": "finite number",
-    "tuple[str, ...]": "list of names",
-    "tuple[int, ...]": "list of whole numbers",
-    "tuple[float, ...]": "list of finite numbers",
-    "tuple[tuple[float, ...], ...]": "list of lists of finite numbers",
-    "tuple[Coupling, ...]": "list of {follower, leader, ratio}",
-}
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _coupling(key: str, entry: Any) -> Coupling:
-    if (
-        not isinstance(entry, Mapping)
-        or not {"follower", "leader"} <= set(entry) <= {"follower", "leader", "ratio"}
-        or not _is_number(entry.get("ratio", 1.0))
-        or entry["follower"] == entry["leader"]
-    ):
-        raise RetargetError(
-            f"{key} has the entry {entry!r}; give follower and leader (two joints) and, if not 1, ratio."
-        )
-    return Coupling(str(entry["follower"]), str(entry["leader"]), float(entry.get("ratio", 1.0)))
+def _plain(value: Any) -> Any:
+    """Tuples as the lists a YAML file would hold."""
+    return [_plain(entry) for entry in value] if isinstance(value, tuple) else value

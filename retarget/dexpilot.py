@@ -20,15 +20,14 @@ readings are published, this is what is built and why:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from retarget.config import HandConfig
-from retarget.errors import RetargetError
-from retarget.kernels import Projection, Terms
-from retarget.kinematics import Kinematics
+from retarget.kernels import Projection
 
-# The solver stays this far inside the limits, so that rounding on the way to the robot cannot leave them.
-_LIMIT_MARGIN_RAD = 1e-4
+_ETA1_M = 1e-4  # distance of a projected thumb–finger pair that is no surface (arXiv 1910.03135)
 
 
 def vector_layout(num_tips: int) -> tuple[np.ndarray, np.ndarray]:
@@ -48,68 +47,59 @@ def vector_layout(num_tips: int) -> tuple[np.ndarray, np.ndarray]:
     return layout[:, 0].copy(), layout[:, 1].copy()
 
 
-def build_kinematics(config: HandConfig) -> Kinematics:
-    """FK of (wrist, thumb tip, finger tips…) in the wrist's frame, over the config's joints."""
-    return Kinematics(
-        config.urdf_path,
-        points=[config.wrist_link_name, *config.finger_tip_link_names],
-        joint_names=config.target_joint_names,
-        base_link=config.wrist_link_name,
-    )
+def build_projection(
+    config: HandConfig, keypoints: np.ndarray, tip_radii_m: Sequence[float], anchor: np.ndarray
+) -> Projection:
+    """The part of the objective that follows the human hand.
 
-
-def build_terms(config: HandConfig, kinematics: Kinematics) -> Terms:
-    """The constant part of the objective, and the box; an unknown coupled joint raises RetargetError."""
-    names = kinematics.joint_names
-    for coupling in config.coupled_joints:
-        for joint in (coupling.follower, coupling.leader):
-            if joint not in names:
-                raise RetargetError(f"coupled_joints names {joint!r}; use target joints: {', '.join(names)}.")
-    origin, task = vector_layout(len(config.finger_tip_link_names))
-    margin = np.minimum(_LIMIT_MARGIN_RAD, 0.01 * (kinematics.upper_rad - kinematics.lower_rad))
-    lower, upper = kinematics.lower_rad + margin, kinematics.upper_rad - margin
-    coupled = [(names.index(c.follower), names.index(c.leader)) for c in config.coupled_joints]
-    return Terms(
-        origin=origin,
-        task=task,
-        huber_m=config.huber_delta,
-        lower=lower,
-        upper=upper,
-        open_rad=np.clip(np.zeros(len(names)), lower, upper),
-        open_weight=np.full(len(names), config.open_weight),
-        previous_weight=config.previous_weight,
-        coupled=np.array(coupled, np.int64).reshape(-1, 2),
-        coupling_ratio=np.array([c.ratio for c in config.coupled_joints], np.float64),
-        coupling_weight=config.coupling_weight,
-    )
-
-
-def build_projection(config: HandConfig) -> Projection:
-    """The part of the objective that follows the human hand."""
-    num_tips = len(config.finger_tip_link_names)
-    origin, task = vector_layout(num_tips)
-    num_primary = num_tips - 1
-    num_pairs = len(origin) - num_tips
-    keypoint = np.array([0, *config.finger_tip_human_indices], np.int64)
-    offset = np.zeros((num_tips + 1, 3))
-    if config.finger_tip_offsets_m:
-        offset[1:] = config.finger_tip_offsets_m
-    weight = np.ones(len(origin))
-    weight[num_pairs:] = config.wrist_weight
-    # The S1 vector of finger point f (2, 3, …) has index f − 2.
-    first, second = np.full(len(origin), -1, np.int64), np.full(len(origin), -1, np.int64)
-    secondary = slice(num_primary, num_pairs)
-    first[secondary], second[secondary] = task[secondary] - 2, origin[secondary] - 2
-    scale = np.full(len(origin), config.scaling_factor)
+    Args:
+        config: the hand.
+        keypoints: (2,V) int, keypoints each vector starts and ends at; −1 for the origin of the hand frame.
+        tip_radii_m: of the fingertips' surfaces, the thumb first; empty without fingertips.
+        anchor: (V,) int64, the point that carries a vector's target in its finger's frame, −1 for none.
+    """
+    count = keypoints.shape[1]
+    pilot = config.type == "dexpilot"
+    num_tips = config.num_tips if pilot else 0
+    num_primary = max(num_tips - 1, 0)
+    num_pairs = count - num_tips if pilot else 0
+    offset = np.zeros((count, 3))
+    scale = np.full(count, config.scaling_factor if config.type != "position" else 1.0)
     straight_scale = scale.copy()
-    straight_scale[num_pairs + 1 :] = config.straight_scaling_factor  # wrist → fingers, not the thumb
+    first, second = np.full(count, -1, np.int64), np.full(count, -1, np.int64)
+    wanted = np.zeros(count)
+    if pilot:
+        origin, task = vector_layout(num_tips)
+        tip_offset = np.zeros((num_tips + 1, 3))
+        if config.finger_tip_offsets_m:
+            tip_offset[1:] = config.finger_tip_offsets_m
+        offset = tip_offset[task] - tip_offset[origin]
+        # The S1 vector of finger point f (2, 3, …) has index f − 2.
+        secondary = slice(num_primary, num_pairs)
+        first[secondary], second[secondary] = task[secondary] - 2, origin[secondary] - 2
+        straight_scale[num_pairs + 1 :] = config.beta_straight  # wrist → fingers, not the thumb
+        wanted[secondary] = config.separation_dist_m
+        if config.variant == "contact":
+            wanted[:num_primary] = tip_radii_m[0] + np.array(tip_radii_m[1:])
+        else:
+            wanted[:num_primary] = _ETA1_M
+    # dex-retargeting's SmoothL1 is ours over δ, and its mean is over the vectors (or their coordinates).
+    mean = 1.0
+    if config.type != "dexpilot" or config.variant == "dex-retargeting":
+        delta = config.huber_delta if np.isfinite(config.huber_delta) else 1.0
+        mean = 1.0 / (delta * count * (3.0 if config.type == "position" else 1.0))
+    weight = np.ones(count)
+    weight[num_pairs:] = config.wrist_weight or (count if pilot else 1.0)
     return Projection(
-        human_origin=keypoint[origin],
-        human_task=keypoint[task],
+        human_origin=np.ascontiguousarray(keypoints[0], np.int64),
+        human_task=np.ascontiguousarray(keypoints[1], np.int64),
         scale=scale,
         straight_scale=straight_scale,
-        offset=offset[task] - offset[origin],
-        base_weight=weight,
+        offset=offset,
+        base_weight=mean * weight,
+        anchor=anchor,
+        align=np.zeros((count, 3, 3)),
+        origin_offset=np.zeros((count, 3)),
         first=first,
         second=second,
         num_primary=num_primary,
@@ -117,9 +107,9 @@ def build_projection(config: HandConfig) -> Projection:
         project_m=config.project_dist,
         escape_m=config.escape_dist,
         band_m=config.projection_band_m,
-        contact_m=config.contact_dist_m,
-        apart_m=config.separation_dist_m,
-        primary_weight=config.primary_weight,
-        secondary_weight=config.secondary_weight,
-        opposing_weight=max(config.wrist_weight, 1.0),
+        wanted_m=wanted,
+        directed=config.variant != "contact",
+        primary_weight=mean * config.primary_weight,
+        secondary_weight=mean * config.secondary_weight,
+        opposing_weight=max(weight[-1], 1.0),
     )

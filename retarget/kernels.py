@@ -20,6 +20,9 @@ _TINY = 1e-12
 # calls open, detectors show 0.86–0.98. The long way between keeps the gain, and so the noise, below 2.5.
 _BENT_EXTENSION = 0.6
 _STRAIGHT_EXTENSION = 0.92
+# Of the nearest points of two segments; makes their distance up to B²/(4 r) = 0.2 mm longer.
+_BLUR_M = 0.004
+_LIGHT_DAMPING = 1e-2  # relative to the Hessian's diagonal
 _PINCH_SURROUNDINGS_M = 0.03  # beyond escape_m, in which β grows to that of a straight finger
 
 
@@ -51,15 +54,17 @@ class Chain(NamedTuple):
     axis: np.ndarray  # (B,3) unit, in the body
     slide: np.ndarray  # (B,3) unit, axis of a prismatic joint in the parent body
     point_body: np.ndarray  # (F,) int64, −1 = base
-    point_offset: np.ndarray  # (F,3) m, in that body
+    point_offset: np.ndarray  # (F,3) m, in that body; `project` moves the anchors among them
 
 
 class Terms(NamedTuple):
     """What never changes between two solves of one robot."""
 
+    points: int  # how many of the chain's points vectors may use; they stand first
     origin: np.ndarray  # (V,) int64, index of the point each vector starts at
     task: np.ndarray  # (V,) int64, index of the point it ends at
     huber_m: float  # vectors' errors beyond this count linearly; inf = plain squares
+    per_axis: bool  # the linear part begins per coordinate instead of per vector
     lower: np.ndarray  # (n,) rad
     upper: np.ndarray  # (n,) rad
     open_rad: np.ndarray  # (n,) the open hand
@@ -82,12 +87,15 @@ class Targets(NamedTuple):
 class Projection(NamedTuple):
     """The switches of the objective (arXiv 1910.03135), for the V vectors in their order S1, S2, wrist."""
 
-    human_origin: np.ndarray  # (V,) int64 keypoint indices
+    human_origin: np.ndarray  # (V,) int64 keypoint indices, −1 for the origin of the hand frame
     human_task: np.ndarray  # (V,) int64
     scale: np.ndarray  # (V,) robot length per human length
     straight_scale: np.ndarray  # (V,) the same for a straight finger; differs only for wrist → fingertip
     offset: np.ndarray  # (V,3) m, added to the scaled human vector
     base_weight: np.ndarray  # (V,)
+    anchor: np.ndarray  # (V,) int64, point that carries the target of a vector in its finger's frame; or −1
+    align: np.ndarray  # (V,3,3) that finger's frame in the body it is fixed to
+    origin_offset: np.ndarray  # (V,3) m, the vector's origin in that body
     first: np.ndarray  # (V,) int64, S2: index of the S1 vector of the one finger; −1 otherwise
     second: np.ndarray  # (V,) int64, S2: and of the other finger
     num_primary: int  # S1 vectors
@@ -95,17 +103,30 @@ class Projection(NamedTuple):
     project_m: float
     escape_m: float
     band_m: float
-    contact_m: float  # robot distance of a projected S1 vector
-    apart_m: float  # robot distance of a projected S2 vector
+    wanted_m: np.ndarray  # (V,) robot distance of a projected vector
+    directed: bool  # a projected vector keeps the human's direction instead of any that suits
     primary_weight: float
     secondary_weight: float
     opposing_weight: float  # what a projected pair has to overcome; > 0
 
 
+class Capsules(NamedTuple):
+    """C segments with a radius, fixed to bodies, and the P pairs of them that should not overlap."""
+
+    start: np.ndarray  # (C,) int64, index of the point each segment starts at
+    end: np.ndarray  # (C,) int64, index of the point it ends at
+    half_length: np.ndarray  # (C,) m
+    first: np.ndarray  # (P,) int64, indices of capsules
+    second: np.ndarray  # (P,) int64
+    touch: np.ndarray  # (P,) m, distance of the segments under which a pair is pushed apart
+    weight: float  # of the missing distance, per m²
+
+
 class Limits(NamedTuple):
     """When the solver stops."""
 
-    max_iterations: int
+    total_iterations: int  # over all starts and instants of one call
+    max_iterations: int  # per start and instant
     step_tolerance_rad: float
     gradient_tolerance: float
 
@@ -181,15 +202,50 @@ def _axis_and_arm(
 def differentiate(
     chain: Chain, rotation: np.ndarray, position: np.ndarray, point: np.ndarray, jacobian: np.ndarray
 ) -> None:
-    """Fill jacobian (F,3,n) of the points from what `forward` left behind."""
+    """Fill jacobian (K,3,n) of the first K points from what `forward` left behind."""
     jacobian[:] = 0.0
-    for f in range(chain.point_body.shape[0]):
+    for f in range(jacobian.shape[0]):
         b = chain.point_body[f]
         while b >= 0:
             _, arm = _axis_and_arm(b, chain, rotation, position, point[f])
             for i in range(3):
                 jacobian[f, i, chain.source[b]] += chain.multiplier[b] * arm[i]
             b = chain.parent[b]
+
+
+@compiled
+def _bend(
+    body: int,
+    point: np.ndarray,
+    pull: np.ndarray,
+    chain: Chain,
+    rotation: np.ndarray,
+    position: np.ndarray,
+    hessian: np.ndarray,
+) -> None:
+    """Add pull · ∂²point/∂q² for a point fixed to `body`.
+
+    Joint a above joint b turns b's arm, so their mixed term is axis_a × arm_b.
+    """
+    b = body
+    while b >= 0:
+        axis, arm = _axis_and_arm(b, chain, rotation, position, point)
+        # pull · (axis_a × arm) = axis_a · (arm × pull)
+        t0 = arm[1] * pull[2] - arm[2] * pull[1]
+        t1 = arm[2] * pull[0] - arm[0] * pull[2]
+        t2 = arm[0] * pull[1] - arm[1] * pull[0]
+        a = b
+        while a >= 0:
+            if not chain.prismatic[a]:
+                axis, _ = _axis_and_arm(a, chain, rotation, position, point)
+                value = axis[0] * t0 + axis[1] * t1 + axis[2] * t2
+                value *= chain.multiplier[a] * chain.multiplier[b]
+                j, k = chain.source[a], chain.source[b]
+                if a != b and j == k:
+                    value *= 2.0  # one variable drives both: the mixed term counts from either side
+                hessian[max(j, k), min(j, k)] += value
+            a = chain.parent[a]
+        b = chain.parent[b]
 
 
 @compiled
@@ -220,13 +276,55 @@ def finger_extension(keypoints: np.ndarray, tip: int) -> float:
 
 
 @compiled
-def project(keypoints: np.ndarray, projection: Projection, strength: np.ndarray, targets: Targets) -> None:
+def finger_frame(joint: np.ndarray, tip: np.ndarray, frame: np.ndarray) -> None:
+    """Fill frame (3,3): columns x away from the nail, y across the palm, z from the last joint to the tip."""
+    length = 0.0
+    for i in range(3):
+        length += (tip[i] - joint[i]) ** 2
+    length = max(np.sqrt(length), _TINY)
+    for i in range(3):
+        frame[i, 2] = (tip[i] - joint[i]) / length
+    width = 0.0
+    for i in range(3):
+        frame[i, 1] = (1.0 if i == 1 else 0.0) - frame[1, 2] * frame[i, 2]
+        width += frame[i, 1] * frame[i, 1]
+    width = max(np.sqrt(width), _TINY)
+    for i in range(3):
+        frame[i, 1] /= width
+    for i in range(3):
+        j, k = (i + 1) % 3, (i + 2) % 3
+        frame[i, 0] = frame[j, 1] * frame[k, 2] - frame[k, 1] * frame[j, 2]
+
+
+@compiled
+def _set_anchor(
+    keypoints: np.ndarray, v: int, projection: Projection, targets: Targets, chain: Chain, frame: np.ndarray
+) -> None:
+    """Hang the target of vector v on its finger, so that it turns with the robot's fingertip."""
+    tip = projection.human_origin[v]
+    finger_frame(keypoints[tip - 1], keypoints[tip], frame)
+    for i in range(3):
+        offset = projection.origin_offset[v, i]
+        for j in range(3):
+            wanted = 0.0
+            for k in range(3):
+                wanted += frame[k, j] * targets.vector[v, k]
+            offset += projection.align[v, i, j] * wanted
+        chain.point_offset[projection.anchor[v], i] = offset
+    targets.vector[v] = 0.0
+
+
+@compiled
+def project(
+    keypoints: np.ndarray, projection: Projection, strength: np.ndarray, targets: Targets, chain: Chain
+) -> None:
     """Turn human keypoints (21,3) into targets, advancing the projection strengths (S1+S2,) in place.
 
     Each S1 strength is a play operator: it rises along one ramp as the fingers close (begun band_m before
     project_m, complete there) and falls along a later one as they open (complete at escape_m). That keeps the
     published hysteresis, but strength, and so the pose, follows the hand continuously: no snap, no chatter.
     """
+    frame = np.empty((3, 3))
     for v in range(projection.human_task.shape[0]):
         length = 0.0
         scale = projection.scale[v]
@@ -238,7 +336,9 @@ def project(keypoints: np.ndarray, projection: Projection, strength: np.ndarray,
             away = 1.0 - _ramp(_distance(keypoints, tip, thumb), projection.escape_m, far)
             scale += straight * away * (projection.straight_scale[v] - scale)
         for i in range(3):
-            human = keypoints[projection.human_task[v], i] - keypoints[projection.human_origin[v], i]
+            human = keypoints[projection.human_task[v], i]
+            if projection.human_origin[v] >= 0:
+                human -= keypoints[projection.human_origin[v], i]
             targets.vector[v, i] = scale * human + projection.offset[v, i]
             length += human * human
         length = np.sqrt(length)
@@ -251,18 +351,152 @@ def project(keypoints: np.ndarray, projection: Projection, strength: np.ndarray,
         if v < projection.num_primary:
             opening = _ramp(length, projection.escape_m - projection.band_m, projection.escape_m)
             strength[v] = min(max(strength[v], closing), opening)
-            distance, weight = projection.contact_m, projection.primary_weight
+            weight = projection.primary_weight
         else:
             both = min(strength[projection.first[v]], strength[projection.second[v]])
             strength[v] = min(both, closing)
-            distance, weight = projection.apart_m, projection.secondary_weight
+            weight = projection.secondary_weight
+        if projection.directed:
+            # Published: the same term with another length and weight. With a ramp, both are blended.
+            shrunk = projection.wanted_m[v] / max(length, _TINY) * strength[v]
+            for i in range(3):
+                human = keypoints[projection.human_task[v], i] - keypoints[projection.human_origin[v], i]
+                targets.vector[v, i] = shrunk * human + (1.0 - strength[v]) * targets.vector[v, i]
+            targets.weight[v] += strength[v] * (weight - targets.weight[v])
+            if projection.anchor[v] >= 0:
+                _set_anchor(keypoints, v, projection, targets, chain, frame)
+            continue
         targets.weight[v] *= 1.0 - strength[v]
-        targets.distance[v] = distance
+        targets.distance[v] = projection.wanted_m[v]
         if strength[v] > 0.0:
             # Against wrist vectors of weight w a pull of weight W acts like W / (W + w): nearly all of it
             # is there while the strength is still small. This blend closes the distance evenly.
             slack = (1.0 - strength[v]) * weight / projection.opposing_weight
             targets.distance_weight[v] = weight * strength[v] / (strength[v] + slack)
+
+
+@compiled
+def _closest(p: np.ndarray, q: np.ndarray, r: np.ndarray, s: np.ndarray) -> tuple[float, float, float]:
+    """Where, as fractions u of pq and v of rs, two segments are nearest to each other, and how near, m.
+
+    Minimises |p + u pq − r − v rs|² + B² ((u − ½)² + (v − ½)²) in the unit square. Without B, the nearest
+    points of nearly parallel segments leap from one end to the other, and a finger that lies along another
+    one would never come to rest. With it, they move smoothly, and so does the distance's derivative.
+    """
+    a = c = _BLUR_M * _BLUR_M
+    b = 0.0
+    d = e = 0.5 * _BLUR_M * _BLUR_M
+    for i in range(3):
+        along, other, apart = q[i] - p[i], s[i] - r[i], p[i] - r[i]
+        a += along * along
+        b += along * other
+        c += other * other
+        d -= along * apart
+        e += other * apart
+    # a u² − 2 b u v + c v² − 2 d u − 2 e v is strictly convex: the minimum is inside, or on an edge.
+    determinant = a * c - b * b
+    u = min(max((d * c + b * e) / determinant, 0.0), 1.0)
+    v = (b * u + e) / c
+    if v < 0.0 or v > 1.0:
+        v = min(max(v, 0.0), 1.0)
+        u = min(max((b * v + d) / a, 0.0), 1.0)
+    squared = _BLUR_M * _BLUR_M * ((u - 0.5) ** 2 + (v - 0.5) ** 2)
+    for i in range(3):
+        squared += (p[i] + u * (q[i] - p[i]) - r[i] - v * (s[i] - r[i])) ** 2
+    return u, v, np.sqrt(squared)
+
+
+@compiled
+def _middles(capsules: Capsules, point: np.ndarray) -> np.ndarray:
+    """(C,3) middles of the capsules' segments, m."""
+    middle = np.empty((capsules.start.shape[0], 3))
+    for c in range(middle.shape[0]):
+        for i in range(3):
+            middle[c, i] = 0.5 * (point[capsules.start[c], i] + point[capsules.end[c], i])
+    return middle
+
+
+@compiled
+def _far(pair: int, capsules: Capsules, middle: np.ndarray) -> bool:
+    """Whether a pair's bounding spheres are too far apart for it to touch."""
+    first, second = capsules.first[pair], capsules.second[pair]
+    reach = capsules.touch[pair] + capsules.half_length[first] + capsules.half_length[second]
+    squared = 0.0
+    for i in range(3):
+        squared += (middle[first, i] - middle[second, i]) ** 2
+    return squared >= reach * reach
+
+
+@compiled
+def _missing_distance(pair: int, capsules: Capsules, point: np.ndarray) -> tuple[float, float, float, float]:
+    """How much nearer than `touch` a pair is (0 when far), its segments' distance, and where (fractions)."""
+    first, second = capsules.first[pair], capsules.second[pair]
+    p, q = capsules.start[first], capsules.end[first]
+    r, s = capsules.start[second], capsules.end[second]
+    u, v, distance = _closest(point[p], point[q], point[r], point[s])
+    return max(capsules.touch[pair] - distance, 0.0), distance, u, v
+
+
+@compiled
+def missing_distances(capsules: Capsules, point: np.ndarray, missing: np.ndarray) -> None:
+    """Fill missing (P,): how much nearer than `touch` each pair is, m."""
+    middle = _middles(capsules, point)
+    for pair in range(capsules.first.shape[0]):
+        missing[pair] = 0.0
+        if not _far(pair, capsules, middle):
+            missing[pair] = _missing_distance(pair, capsules, point)[0]
+
+
+@compiled
+def _repel(
+    chain: Chain,
+    capsules: Capsules,
+    rotation: np.ndarray,
+    position: np.ndarray,
+    point: np.ndarray,
+    gradient: np.ndarray,
+    hessian: np.ndarray,
+    curvature: np.ndarray,
+) -> None:
+    """Add gradient and Hessian (lower half) of the capsules' terms; what may be indefinite to `curvature`.
+
+    Left out is how the nearest points slide along the segments, which only ever weakens the Hessian.
+    """
+    n = gradient.shape[0]
+    middle = _middles(capsules, point)
+    row, normal = np.empty(n), np.empty(3)
+    contact, pull = np.empty(3), np.empty(3)
+    for pair in range(capsules.first.shape[0]):
+        if _far(pair, capsules, middle):
+            continue
+        missing, distance, u, v = _missing_distance(pair, capsules, point)
+        if missing <= 0.0 or distance < 1e-9:  # through each other's axes: no way out is nearer than another
+            continue
+        first, second = capsules.first[pair], capsules.second[pair]
+        p, q = capsules.start[first], capsules.end[first]
+        r, s = capsules.start[second], capsules.end[second]
+        for i in range(3):
+            here = point[p, i] + u * (point[q, i] - point[p, i])
+            there = point[r, i] + v * (point[s, i] - point[r, i])
+            normal[i] = (here - there) / distance
+        row[:] = 0.0
+        for side in range(2):
+            start, end, share, sign = (p, q, u, 1.0) if side == 0 else (r, s, v, -1.0)
+            for i in range(3):
+                contact[i] = point[start, i] + share * (point[end, i] - point[start, i])
+                pull[i] = -sign * capsules.weight * missing * normal[i]
+            b = chain.point_body[start]
+            while b >= 0:
+                _, arm = _axis_and_arm(b, chain, rotation, position, contact)
+                moved = normal[0] * arm[0] + normal[1] * arm[1] + normal[2] * arm[2]
+                row[chain.source[b]] += sign * chain.multiplier[b] * moved
+                b = chain.parent[b]
+            _bend(chain.point_body[start], contact, pull, chain, rotation, position, curvature)
+        for j in range(n):
+            if row[j] != 0.0:
+                gradient[j] -= capsules.weight * missing * row[j]
+                for k in range(j + 1):
+                    hessian[j, k] += capsules.weight * row[j] * row[k]
 
 
 @compiled
@@ -272,6 +506,7 @@ def evaluate(
     chain: Chain,
     terms: Terms,
     targets: Targets,
+    capsules: Capsules,
     rotation: np.ndarray,
     position: np.ndarray,
     point: np.ndarray,
@@ -284,10 +519,13 @@ def evaluate(
         length = 0.0
         for i in range(3):
             r = point[terms.task[v], i] - point[terms.origin[v], i]
-            e = r - targets.vector[v, i]
-            error += e * e
+            e = abs(r - targets.vector[v, i])
+            if terms.per_axis and e > terms.huber_m:
+                error += terms.huber_m * (2.0 * e - terms.huber_m)
+            else:
+                error += e * e
             length += r * r
-        if error > terms.huber_m * terms.huber_m:
+        if not terms.per_axis and error > terms.huber_m * terms.huber_m:
             error = terms.huber_m * (2.0 * np.sqrt(error) - terms.huber_m)
         gap = np.sqrt(length + _TINY) - targets.distance[v]
         total += targets.weight[v] * error + targets.distance_weight[v] * gap * gap
@@ -298,6 +536,12 @@ def evaluate(
     for c in range(terms.coupled.shape[0]):
         slack = q[terms.coupled[c, 0]] - terms.coupling_ratio[c] * q[terms.coupled[c, 1]]
         total += terms.coupling_weight * slack * slack
+    if capsules.weight > 0.0:
+        middle = _middles(capsules, point)
+        for pair in range(capsules.first.shape[0]):
+            if not _far(pair, capsules, middle):
+                missing = _missing_distance(pair, capsules, point)[0]
+                total += capsules.weight * missing * missing
     return 0.5 * total
 
 
@@ -308,6 +552,7 @@ def linearise(
     chain: Chain,
     terms: Terms,
     targets: Targets,
+    capsules: Capsules,
     rotation: np.ndarray,
     position: np.ndarray,
     point: np.ndarray,
@@ -324,7 +569,7 @@ def linearise(
     n = q.shape[0]
     gradient[:] = 0.0
     hessian[:] = 0.0
-    pull = np.zeros(point.shape)
+    pull = np.zeros((jacobian.shape[0], 3))
     weighted = np.empty((3, n))
     rows = np.empty((3, n))
     r, force = np.empty(3), np.empty(3)
@@ -362,12 +607,18 @@ def linearise(
         hessian[j, j] += terms.coupling_weight
         hessian[k, k] += terms.coupling_weight * ratio * ratio
         hessian[max(j, k), min(j, k)] -= terms.coupling_weight * ratio
+    curvature = np.zeros((n, n))
+    if capsules.weight > 0.0:
+        _repel(chain, capsules, rotation, position, point, gradient, hessian, curvature)
     mean = 0.0
     for j in range(n):
         mean += hessian[j, j] / n
+    for f in range(pull.shape[0]):
+        _bend(chain.point_body[f], point[f], pull[f], chain, rotation, position, curvature)
     for j in range(n):
         damper[j] = hessian[j, j] + 0.1 * mean
-    _add_curvature(chain, rotation, position, point, pull, hessian)
+        for k in range(j + 1):
+            hessian[j, k] += curvature[j, k]
 
 
 @compiled
@@ -379,16 +630,23 @@ def _vector_model(
     for i in range(3):
         force[i] = r[i] - targets.vector[v, i]
         error += force[i] * force[i]
-    error = np.sqrt(error)
-    linear = error > terms.huber_m
-    weight = targets.weight[v] * (terms.huber_m / error if linear else 1.0)
-    for i in range(3):
-        for j in range(3):
-            metric[i, j] = weight if i == j else 0.0
-            if linear:
-                metric[i, j] -= weight * force[i] * force[j] / (error * error)
-    for i in range(3):
-        force[i] *= weight
+    if terms.per_axis:
+        metric[:] = 0.0
+        for i in range(3):
+            linear = abs(force[i]) > terms.huber_m
+            metric[i, i] = 0.0 if linear else targets.weight[v]
+            force[i] = targets.weight[v] * min(max(force[i], -terms.huber_m), terms.huber_m)
+    else:
+        error = np.sqrt(error)
+        linear = error > terms.huber_m
+        weight = targets.weight[v] * (terms.huber_m / error if linear else 1.0)
+        for i in range(3):
+            for j in range(3):
+                metric[i, j] = weight if i == j else 0.0
+                if linear:
+                    metric[i, j] -= weight * force[i] * force[j] / (error * error)
+        for i in range(3):
+            force[i] *= weight
     stiffness = targets.distance_weight[v]
     if stiffness > 0.0:
         length = np.sqrt(r[0] * r[0] + r[1] * r[1] + r[2] * r[2] + _TINY)
@@ -399,38 +657,6 @@ def _vector_model(
             metric[i, i] += stiffness * across
             for j in range(3):
                 metric[i, j] += stiffness * (1.0 - across) * r[i] * r[j] / (length * length)
-
-
-@compiled
-def _add_curvature(
-    chain: Chain,
-    rotation: np.ndarray,
-    position: np.ndarray,
-    point: np.ndarray,
-    pull: np.ndarray,
-    hessian: np.ndarray,
-) -> None:
-    """Add Σ pull · ∂²point/∂q²: joint a above joint b turns b's arm, so the mixed term is axis_a × arm_b."""
-    for f in range(chain.point_body.shape[0]):
-        b = chain.point_body[f]
-        while b >= 0:
-            axis, arm = _axis_and_arm(b, chain, rotation, position, point[f])
-            # pull · (axis_a × arm) = axis_a · (arm × pull)
-            t0 = arm[1] * pull[f, 2] - arm[2] * pull[f, 1]
-            t1 = arm[2] * pull[f, 0] - arm[0] * pull[f, 2]
-            t2 = arm[0] * pull[f, 1] - arm[1] * pull[f, 0]
-            a = b
-            while a >= 0:
-                if not chain.prismatic[a]:
-                    axis, _ = _axis_and_arm(a, chain, rotation, position, point[f])
-                    value = axis[0] * t0 + axis[1] * t1 + axis[2] * t2
-                    value *= chain.multiplier[a] * chain.multiplier[b]
-                    j, k = chain.source[a], chain.source[b]
-                    if a != b and j == k:
-                        value *= 2.0  # one variable drives both: the mixed term counts from either side
-                    hessian[max(j, k), min(j, k)] += value
-                a = chain.parent[a]
-            b = chain.parent[b]
 
 
 @compiled
@@ -523,7 +749,14 @@ def _box_step(
 
 @compiled
 def minimise(
-    q: np.ndarray, previous: np.ndarray, chain: Chain, terms: Terms, targets: Targets, limits: Limits
+    q: np.ndarray,
+    previous: np.ndarray,
+    chain: Chain,
+    terms: Terms,
+    targets: Targets,
+    capsules: Capsules,
+    limits: Limits,
+    max_iterations: int,
 ) -> tuple[float, int, bool]:
     """Levenberg–Marquardt in the box from q (n,), in place; only steps that lower the objective are taken.
 
@@ -531,14 +764,14 @@ def minimise(
     """
     n, bodies, points = q.shape[0], chain.parent.shape[0], chain.point_body.shape[0]
     rotation, position, point = np.empty((bodies, 3, 3)), np.empty((bodies, 3)), np.empty((points, 3))
-    jacobian, gradient, hessian = np.empty((points, 3, n)), np.empty(n), np.empty((n, n))
+    jacobian, gradient, hessian = np.empty((terms.points, 3, n)), np.empty(n), np.empty((n, n))
     factor, step, candidate = np.empty((n, n)), np.empty(n), np.empty(n)
     damper, held = np.empty(n), np.empty(n, np.bool_)
     for j in range(n):
         q[j] = min(max(q[j], terms.lower[j]), terms.upper[j])
-    cost = evaluate(q, previous, chain, terms, targets, rotation, position, point)
+    cost = evaluate(q, previous, chain, terms, targets, capsules, rotation, position, point)
     damping, fresh = 1e-4, True
-    for iteration in range(1, limits.max_iterations + 1):
+    for iteration in range(1, max_iterations + 1):
         if fresh:
             differentiate(chain, rotation, position, point, jacobian)
             linearise(
@@ -547,6 +780,7 @@ def minimise(
                 chain,
                 terms,
                 targets,
+                capsules,
                 rotation,
                 position,
                 point,
@@ -571,7 +805,9 @@ def minimise(
             for j in range(n):
                 candidate[j] = min(max(q[j] + step[j], terms.lower[j]), terms.upper[j])
                 longest = max(longest, abs(candidate[j] - q[j]))
-            trial = evaluate(candidate, previous, chain, terms, targets, rotation, position, point)
+            trial = evaluate(candidate, previous, chain, terms, targets, capsules, rotation, position, point)
+        # A short step says little when it is the damping that made it short.
+        settled = solved and longest <= limits.step_tolerance_rad and damping < _LIGHT_DAMPING
         fresh = trial < cost
         if fresh:
             q[:] = candidate
@@ -579,9 +815,9 @@ def minimise(
             damping = max(0.2 * damping, 1e-9)
         else:
             damping = max(8.0 * damping, 1e-6)
-        if solved and longest <= limits.step_tolerance_rad:
+        if settled:
             return cost, iteration, True
-    return cost, limits.max_iterations, False
+    return cost, max_iterations, False
 
 
 @compiled
@@ -595,6 +831,7 @@ def solve_horizon(
     first: Terms,
     terms: Terms,
     projection: Projection,
+    capsules: Capsules,
     limits: Limits,
     result: np.ndarray,
     report: np.ndarray,
@@ -614,22 +851,28 @@ def solve_horizon(
     targets = Targets(np.empty((vectors, 3)), np.empty(vectors), np.empty(vectors), np.empty(vectors))
     ahead = strength.copy()
     q = np.empty(previous.shape[0])
+    left = limits.total_iterations
     for instant in range(keypoints.shape[0]):
-        project(keypoints[instant], projection, ahead, targets)
+        project(keypoints[instant], projection, ahead, targets, chain)
+        allowed = min(limits.max_iterations, left)
         if instant > 0:
-            q[:] = result[instant - 1]
-            cost, iterations, converged = minimise(q, result[instant - 1], chain, terms, targets, limits)
+            last = result[instant - 1]
+            q[:] = last
+            cost, spent, converged = minimise(q, last, chain, terms, targets, capsules, limits, allowed)
             result[instant] = q
-            report[instant, 0], report[instant, 1], report[instant, 2] = cost, iterations, converged
+            report[instant, 0], report[instant, 1], report[instant, 2] = cost, spent, converged
+            left -= spent
             continue
         strength[:] = ahead
         report[0, 1] = 0.0
         for s in range(seeds.shape[0]):
             q[:] = seeds[s]
-            cost, iterations, converged = minimise(q, previous, chain, first, targets, limits)
-            report[0, 1] += iterations
+            allowed = min(limits.max_iterations, left)
+            cost, spent, converged = minimise(q, previous, chain, first, targets, capsules, limits, allowed)
+            report[0, 1] += spent
+            left -= spent
             if s == 0 or cost < report[0, 0]:
                 result[0] = q
                 report[0, 0], report[0, 2] = cost, converged
-            if report[0, 0] <= retry_cost:
+            if report[0, 0] <= retry_cost or left <= 0:
                 break

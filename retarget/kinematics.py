@@ -31,6 +31,7 @@ class Kinematics:
         joint_names: Sequence[str] | None = None,
         base_link: str | None = None,
         frozen_rad: Mapping[str, float] | None = None,
+        axes: np.ndarray | None = None,
     ) -> None:
         """Prepare the kernels' arrays.
 
@@ -41,6 +42,7 @@ class Kinematics:
                 the order of the file.
             base_link: the link whose frame positions are given in; default the root. No variable may move it.
             frozen_rad: values of joints that are no variables; others stand at 0, or the limit nearest 0.
+            axes: (3,3) rotation whose columns are the axes to give positions along, in the base link's frame.
 
         Raises:
             RetargetError: an unknown or repeated name, or a base that moves.
@@ -56,7 +58,7 @@ class Kinematics:
         self.joint_names = names
         self.lower_rad = tree.lower_rad[chosen]
         self.upper_rad = tree.upper_rad[chosen]
-        self.chain = _build_chain(tree, points, chosen, values, base_link)
+        self.chain = _build_chain(tree, points, chosen, values, base_link, axes)
         bodies, count = len(self.chain.parent), len(self.chain.point_body)
         self._rotation, self._position = np.empty((bodies, 3, 3)), np.empty((bodies, 3))
         self._point = np.empty((count, 3))
@@ -65,6 +67,11 @@ class Kinematics:
         """Points at q_rad (n,): (F,3) metres in the base frame."""
         self._run(q_rad)
         return self._point.copy()
+
+    def bodies(self, q_rad: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Rotations (B,3,3) and positions (B,3), metres, of the chain's moving bodies at q_rad (n,)."""
+        self._run(q_rad)
+        return self._rotation.copy(), self._position.copy()
 
     def jacobian(self, q_rad: np.ndarray) -> np.ndarray:
         """Derivative of the points at q_rad (n,): (F,3,n), metres per rad (per metre where prismatic)."""
@@ -93,6 +100,7 @@ def _build_chain(
     chosen: np.ndarray,
     values: np.ndarray,
     base_link: str | None,
+    axes: np.ndarray | None,
 ) -> Chain:
     variable = {int(joint): i for i, joint in enumerate(chosen)}
     count = len(tree.link_names)
@@ -119,6 +127,8 @@ def _build_chain(
             "choose one that is fixed to the root."
         )
     to_base = np.linalg.inv(pose[base])
+    if axes is not None:
+        to_base[:3] = np.asarray(axes, float).T @ to_base[:3]
 
     wanted = [(point, (0.0, 0.0, 0.0)) if isinstance(point, str) else point for point in points]
     point_link = [tree.link_index(name) for name, _ in wanted]

@@ -8,8 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from retarget.config import HandConfig, read_config
+from retarget.capsules import deepest_overlap_m
+from retarget.config import Capsule, HandConfig
+from retarget.config_file import read_config
 from retarget.errors import RetargetError
+from retarget.kinematics import Kinematics
+from retarget.objective import rotation_of
 from retarget.solver import Solver
 
 _log = logging.getLogger(__name__)
@@ -17,6 +21,9 @@ _log = logging.getLogger(__name__)
 # Outside these, keypoints are no hand in metres: wrist → middle knuckle is about 60–110 mm on people.
 _PALM_RANGE_M = (0.02, 0.25)
 _MAX_REACH_M = 0.5
+_RETRY_RMS_M = 0.07
+# dex-retargeting's filter counts in frames; its users' cameras give thirty a second.
+_FILTER_RATE_HZ = 30.0
 
 
 @dataclass(frozen=True)
@@ -44,13 +51,27 @@ class Retargeter:
         joint_names: n names, the order of every q.
         lower_rad, upper_rad: (n,) limits of the joints; every q lies strictly between them.
         home_rad: (n,) the pose before any hand was seen.
+        tip_radii_m: (tips,) of the fingertips' surfaces, the thumb first; 0 where nothing is known.
         status: how the last `solve` or `solve_trajectory` went.
     """
 
-    def __init__(self, config: HandConfig) -> None:
-        """Build from a config; raises RetargetError when config and URDF do not fit together."""
+    def __init__(self, config: HandConfig, low_pass: bool = False) -> None:
+        """Build from a config.
+
+        Args:
+            config: the hand.
+            low_pass: filter what `solve` returns as dex-retargeting does, by the config's low_pass_alpha (an
+                exponential average, made independent of the frame rate); horizons are never filtered.
+
+        Raises:
+            RetargetError: config and URDF do not fit together.
+        """
         self.config = config
+        self._low_pass = low_pass and config.low_pass_alpha < 1.0
         self._solver = Solver(config)
+        self._parts = self._solver.parts
+        self.tip_radii_m = np.array([tip.radius_m for tip in self._parts.tips])
+        self._retry_cost = config.retry_cost or self._solver.cost_of_error(_RETRY_RMS_M)
         self.joint_names = self._solver.joint_names
         self.lower_rad = self._solver.kinematics.lower_rad
         self.upper_rad = self._solver.kinematics.upper_rad
@@ -63,7 +84,21 @@ class Retargeter:
         self._q_rad = self.home_rad
         self._strength = np.zeros(self._solver.num_pairs)
         self._t_ns: int | None = None
+        self._filtered_rad = self.home_rad
         self.status = RetargetStatus(converged=False, iterations=0, cost=float("nan"))
+
+    def resume(self, q_rad: np.ndarray, t_ns: int) -> None:
+        """Go on from the pose q_rad (n,) as if it had been solved at t_ns, for a robot that was moved.
+
+        Raises:
+            RetargetError: the shape is not (n,), or a value is not finite.
+        """
+        q = np.asarray(q_rad, np.float64)
+        if q.shape != self.home_rad.shape or not np.isfinite(q).all():
+            raise RetargetError(f"q_rad is {q_rad!r}; give {len(self.joint_names)} finite angles.")
+        self._q_rad = np.clip(q, self._solver.lower_rad, self._solver.upper_rad)
+        self._filtered_rad = self._q_rad
+        self._t_ns = int(t_ns)
 
     def warm_up(self) -> None:
         """Compile (or load from the cache) now, so that the first frame is not slow. Changes no state."""
@@ -90,7 +125,16 @@ class Retargeter:
         keypoints = np.asarray(keypoints, np.float64)
         if keypoints.shape != (21, 3):
             raise RetargetError(f"Keypoints have shape {keypoints.shape}; give (21,3), one hand.")
-        return self._solve(keypoints[None], int(t_ns))[0]
+        before_ns = self._t_ns
+        q_rad = self._solve(keypoints[None], int(t_ns))[0]
+        if not self._low_pass or self.status.rejected:
+            return q_rad
+        if before_ns is not None and 0 <= t_ns - before_ns <= 1e9 * self.config.restart_after_s:
+            frames = (t_ns - before_ns) * 1e-9 * _FILTER_RATE_HZ
+            share = 1.0 - (1.0 - self.config.low_pass_alpha) ** frames
+            q_rad = self._filtered_rad + share * (q_rad - self._filtered_rad)
+        self._filtered_rad = q_rad
+        return q_rad.copy()
 
     def solve_trajectory(self, keypoints: np.ndarray, t_ns: np.ndarray) -> np.ndarray:
         """Poses for a predicted horizon; the next call continues from the first instant, which is "now".
@@ -113,36 +157,77 @@ class Retargeter:
             raise RetargetError(f"t_ns is {times.tolist()}; give {len(keypoints)} increasing times.")
         return self._solve(keypoints, int(times[0]))
 
-    def cost(self, q_rad: np.ndarray, keypoints: np.ndarray) -> float:
-        """The objective of pose q_rad (n,) for keypoints (21,3), hand frame, without the previous-pose pull.
+    def cost(self, q_rad: np.ndarray, keypoints: np.ndarray, previous_rad: np.ndarray | None = None) -> float:
+        """The objective of pose q_rad (n,) for keypoints (21,3), hand frame.
 
-        Fingers that are pinching now count as pinching, so right after `solve` it is what was minimised.
+        Fingers that are pinching now count as pinching, so right after `solve` it is what was minimised,
+        except for the pull toward the pose before, which is left out unless previous_rad (n,) is given.
         """
-        return self._objective(q_rad, keypoints)[0]
+        return self._objective(q_rad, keypoints, previous_rad)[0]
 
-    def cost_gradient(self, q_rad: np.ndarray, keypoints: np.ndarray) -> np.ndarray:
+    def cost_gradient(
+        self, q_rad: np.ndarray, keypoints: np.ndarray, previous_rad: np.ndarray | None = None
+    ) -> np.ndarray:
         """Derivative (n,) of `cost` with respect to q_rad, per rad."""
-        return self._objective(q_rad, keypoints)[1]
+        return self._objective(q_rad, keypoints, previous_rad)[1]
 
     def tip_positions(self, q_rad: np.ndarray) -> np.ndarray:
-        """Fingertip links at q_rad (n,): (tips,3) metres in the robot's wrist frame, the thumb first."""
-        return self._solver.kinematics.positions(q_rad)[1:]
+        """Centres of the fingertips' surfaces at q_rad (n,): (tips,3) metres, the thumb first.
 
-    def _objective(self, q_rad: np.ndarray, keypoints: np.ndarray) -> tuple[float, np.ndarray]:
+        Origin: the URDF's root. Axes: the hand frame's.
+        """
+        return self._solver.kinematics.positions(q_rad)[self._parts.tip_points]
+
+    def penetration_m(self, q_rad: np.ndarray) -> float:
+        """How deep the robot's capsules overlap at q_rad (n,), metres; 0 when they do not."""
+        return deepest_overlap_m(self._solver.kinematics, self._parts.touching, q_rad)
+
+    def capsules(self, q_rad: np.ndarray) -> list[Capsule]:
+        """What self-collision avoidance sees at q_rad (n,): segments in root position and hand-frame axes."""
+        point = self._solver.kinematics.positions(q_rad)
+        start, end = point[self._parts.capsules.start], point[self._parts.capsules.end]
+        return [
+            Capsule(body.link, tuple(a.tolist()), tuple(b.tolist()), body.radius_m)
+            for body, a, b in zip(self._parts.bodies, start, end, strict=True)
+        ]
+
+    def links(self, q_rad: np.ndarray) -> dict[str, np.ndarray]:
+        """Poses (4,4) of all links by name at q_rad (n,), from the root along the hand frame's axes."""
+        names = self._parts.tree.link_names
+        corners = [(name, offset) for name in names for offset in np.vstack([np.zeros(3), np.eye(3)])]
+        kinematics = Kinematics(
+            self._parts.tree, corners, self.joint_names, axes=rotation_of(self.config.hand_frame_rpy)
+        )
+        point = kinematics.positions(q_rad).reshape(-1, 4, 3)
+        poses = np.tile(np.eye(4), (len(names), 1, 1))
+        poses[:, :3, 3] = point[:, 0]
+        poses[:, :3, :3] = (point[:, 1:] - point[:, :1]).transpose(0, 2, 1)
+        return dict(zip(names, poses, strict=True))
+
+    def _objective(
+        self, q_rad: np.ndarray, keypoints: np.ndarray, previous_rad: np.ndarray | None
+    ) -> tuple[float, np.ndarray]:
         q_rad, keypoints = np.asarray(q_rad, np.float64), np.asarray(keypoints, np.float64)
-        if q_rad.shape != self.home_rad.shape or keypoints.shape != (21, 3):
+        previous = q_rad if previous_rad is None else np.asarray(previous_rad, np.float64)
+        shape = self.home_rad.shape
+        if q_rad.shape != shape or keypoints.shape != (21, 3) or previous.shape != shape:
             raise RetargetError(
-                f"q_rad has shape {q_rad.shape} and keypoints {keypoints.shape}; "
-                f"give ({len(self.joint_names)},) and (21,3)."
+                f"q_rad has shape {q_rad.shape}, keypoints {keypoints.shape} and previous_rad "
+                f"{previous.shape}; give ({len(self.joint_names)},), (21,3) and ({len(self.joint_names)},)."
             )
-        return self._solver.objective(q_rad, keypoints, self._strength)
+        anchor = None if previous_rad is None else previous
+        return self._solver.objective(q_rad, self._placed(keypoints), self._strength, anchor)
+
+    def _placed(self, keypoints: np.ndarray) -> np.ndarray:
+        """Keypoints (…,21,3) from the wrist; where the hand is, matters to positions only."""
+        return keypoints if self.config.type == "position" else keypoints - keypoints[..., :1, :]
 
     def _solve(self, keypoints: np.ndarray, t_ns: int) -> np.ndarray:
         reasons = [_why_no_hand(instant) for instant in keypoints]
         if reasons[0]:
             self.status = RetargetStatus(False, 0, float("nan"), reasons[0])
             return np.tile(self._q_rad, (len(keypoints), 1))
-        usable = keypoints - keypoints[:, :1]
+        usable = self._placed(keypoints).copy()
         for instant, reason in enumerate(reasons):
             if reason:
                 usable[instant] = usable[instant - 1]
@@ -155,7 +240,7 @@ class Retargeter:
             seeds,
             previous_rad=None if fresh else self._q_rad,
             strength=self._strength,
-            retry_cost=-1.0 if fresh else self.config.retry_cost,
+            retry_cost=-1.0 if fresh else self._retry_cost,
         )
         self._q_rad = solution.q_rad[0].copy()
         self._t_ns = t_ns
@@ -173,6 +258,10 @@ class Retargeter:
         if not self.config.home_rad:
             return np.clip(np.zeros(len(lower)), lower, upper)
         home = np.array(self.config.home_rad)
+        if home.shape != lower.shape:
+            raise RetargetError(
+                f"home_rad has {len(home)} values; give one for each of {', '.join(self.joint_names)}."
+            )
         outside = (home < lower) | (home > upper)
         if outside.any():
             joint = int(outside.argmax())
@@ -185,20 +274,25 @@ class Retargeter:
     def _build_starts(self) -> np.ndarray:
         """(s,n) poses spread over the joint ranges, the same for a hand and its mirror image."""
         lower, upper = self._solver.lower_rad, self._solver.upper_rad
-        middle = np.where(np.isfinite(lower) & np.isfinite(upper), 0.5 * (lower + upper), 0.0)
+        with np.errstate(invalid="ignore"):
+            middle = np.where(np.isfinite(lower) & np.isfinite(upper), 0.5 * (lower + upper), 0.0)
         return np.array([self.home_rad, np.clip(np.zeros(len(lower)), lower, upper), middle])
 
 
-def load(hand: str | Path = "allegro_right") -> Retargeter:
+def load(
+    hand: str | Path = "allegro_right", urdf_dir: str | Path | None = None, low_pass: bool = False
+) -> Retargeter:
     """A retargeter that is ready for its first frame.
 
     Args:
-        hand: the name of a hand that ships ("allegro_right", "allegro_left"), or the path of a YAML file.
+        hand: the name of a hand that ships (`config_file.hand_names`), or the path of a YAML file.
+        urdf_dir: a folder to look for the hand's URDF in.
+        low_pass: filter as dex-retargeting does; see `Retargeter`.
 
     Raises:
         RetargetError: no such hand, or its config or URDF is unusable.
     """
-    retargeter = Retargeter(read_config(hand))
+    retargeter = Retargeter(read_config(hand, urdf_dir), low_pass)
     retargeter.warm_up()
     return retargeter
 

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from retarget.config import HandConfig
-from retarget.dexpilot import build_kinematics, build_projection, build_terms
 from retarget.kernels import Limits, Targets, differentiate, evaluate, linearise, project, solve_horizon
+from retarget.objective import build_objective
 
 # A step this short changes no fingertip by more than 1 µm.
 _STEP_TOLERANCE_RAD = 1e-5
 _GRADIENT_TOLERANCE = 1e-7
+# Of this many full searches, starts and instants together, a call's time is bounded by.
+_FULL_SEARCHES = 4
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,8 @@ class Solver:
     """The objective of one hand and its minimiser.
 
     Attributes:
+        parts: what the objective is made of.
+        kinematics: FK of its points.
         joint_names: n names, the order of q.
         lower_rad, upper_rad: (n,) the box q stays in, just inside the robot's own limits.
         num_pairs: length of the projection-strength array that the caller keeps (S1 + S2 vectors).
@@ -43,11 +47,17 @@ class Solver:
 
     def __init__(self, config: HandConfig) -> None:
         """Read the robot and lay out the objective; raises RetargetError when config and URDF do not fit."""
-        self.kinematics = build_kinematics(config)
-        self._terms = build_terms(config, self.kinematics)
+        self.parts = build_objective(config)
+        self.kinematics = self.parts.kinematics
+        self._terms = self.parts.terms
         self._unanchored = self._terms._replace(previous_weight=0.0)
-        self._projection = build_projection(config)
-        self._limits = Limits(config.max_iterations, _STEP_TOLERANCE_RAD, _GRADIENT_TOLERANCE)
+        self._projection = self.parts.projection
+        self._limits = Limits(
+            _FULL_SEARCHES * config.max_iterations,
+            config.max_iterations,
+            _STEP_TOLERANCE_RAD,
+            _GRADIENT_TOLERANCE,
+        )
         self.joint_names = self.kinematics.joint_names
         self.lower_rad, self.upper_rad = self._terms.lower, self._terms.upper
         self.num_pairs = self._projection.num_pairs
@@ -84,38 +94,62 @@ class Solver:
             first,
             self._terms,
             self._projection,
+            self.parts.capsules,
             self._limits,
             q,
             report,
         )
         return Solution(q, report[:, 0], report[:, 1].astype(int), report[:, 2] > 0.0)
 
+    def cost_of_error(self, error_m: float) -> float:
+        """The cost of every vector but the pairs' being error_m off, metres, in plain squares."""
+        weights = self._projection.base_weight[self.num_pairs :]
+        return float(0.5 * weights.sum() * error_m * error_m)
+
     def objective(
-        self, q_rad: np.ndarray, keypoints: np.ndarray, strength: np.ndarray
+        self,
+        q_rad: np.ndarray,
+        keypoints: np.ndarray,
+        strength: np.ndarray,
+        previous_rad: np.ndarray | None = None,
     ) -> tuple[float, np.ndarray]:
-        """The objective, without the pull toward a previous pose, and its gradient.
+        """The objective and its gradient.
 
         Args:
             q_rad: (n,).
             keypoints: (21,3) metres, hand frame.
             strength: (num_pairs,) projection strengths before this hand is seen; not changed.
+            previous_rad: (n,) pose that q is pulled toward; None leaves this pull out.
 
         Returns:
             The cost and its gradient (n,), per rad.
         """
         q = np.ascontiguousarray(q_rad, np.float64)
-        chain, terms = self.kinematics.chain, self._unanchored
+        previous = q if previous_rad is None else np.ascontiguousarray(previous_rad, np.float64)
+        terms = self._unanchored if previous_rad is None else self._terms
+        chain, capsules = self.kinematics.chain, self.parts.capsules
         n, bodies, points, vectors = len(q), len(chain.parent), len(chain.point_body), len(terms.task)
         targets = Targets(np.empty((vectors, 3)), np.empty(vectors), np.empty(vectors), np.empty(vectors))
-        project(np.ascontiguousarray(keypoints, np.float64), self._projection, strength.copy(), targets)
+        keypoints = np.ascontiguousarray(keypoints, np.float64)
+        project(keypoints, self._projection, strength.copy(), targets, chain)
         rotation, position, point = np.empty((bodies, 3, 3)), np.empty((bodies, 3)), np.empty((points, 3))
-        jacobian, gradient, hessian, damper = (
-            np.empty((points, 3, n)),
-            np.empty(n),
-            np.empty((n, n)),
-            np.empty(n),
-        )
-        cost = evaluate(q, q, chain, terms, targets, rotation, position, point)
+        jacobian, gradient = np.empty((terms.points, 3, n)), np.empty(n)
+        hessian, damper = np.empty((n, n)), np.empty(n)
+        cost = evaluate(q, previous, chain, terms, targets, capsules, rotation, position, point)
         differentiate(chain, rotation, position, point, jacobian)
-        linearise(q, q, chain, terms, targets, rotation, position, point, jacobian, gradient, hessian, damper)
+        linearise(
+            q,
+            previous,
+            chain,
+            terms,
+            targets,
+            capsules,
+            rotation,
+            position,
+            point,
+            jacobian,
+            gradient,
+            hessian,
+            damper,
+        )
         return float(cost), gradient

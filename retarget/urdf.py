@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from xml.etree import ElementTree
 
@@ -13,6 +15,28 @@ from retarget.errors import RetargetError
 
 FIXED, REVOLUTE, PRISMATIC = 0, 1, 2
 _JOINT_TYPES = {"fixed": FIXED, "revolute": REVOLUTE, "continuous": REVOLUTE, "prismatic": PRISMATIC}
+
+# The six joints under a free base, in dex-retargeting's names and order.
+FREE_BASE_JOINTS = tuple(
+    f"dummy_{axis}_{kind}_joint" for kind in ("translation", "rotation") for axis in ("x", "y", "z")
+)
+
+
+@dataclass(frozen=True)
+class Primitive:
+    """One collision shape that is no mesh.
+
+    Attributes:
+        link: name of the link it belongs to.
+        kind: "box", "cylinder" or "sphere".
+        size_m: (x, y, z) of a box, (radius, length along z) of a cylinder, (radius,) of a sphere.
+        pose: (4,4) in the link's frame.
+    """
+
+    link: str
+    kind: str
+    size_m: tuple[float, ...]
+    pose: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -30,6 +54,7 @@ class RobotTree:
         multiplier, offset: (L,) joint value = multiplier · q[source] + offset (1 and 0 unless it mimics).
         joint_names: n independent (moving, not mimicking) joints, in the order of the file.
         lower_rad, upper_rad: (n,) their limits, rad or metres; −inf and inf where there are none.
+        shapes: the collision shapes that are no meshes.
     """
 
     path: Path
@@ -44,6 +69,7 @@ class RobotTree:
     joint_names: tuple[str, ...]
     lower_rad: np.ndarray
     upper_rad: np.ndarray
+    shapes: tuple[Primitive, ...] = ()
 
     def link_index(self, name: str) -> int:
         """Index of a link by name; an unknown name raises RetargetError with the legal ones."""
@@ -63,17 +89,24 @@ class RobotTree:
         return self.joint_names.index(name)
 
 
-def read_urdf(path: str | Path) -> RobotTree:
-    """Read the kinematics of a URDF; meshes are neither needed nor opened.
+def read_urdf(path: str | Path, free_base: bool = False, ignore_mimic: bool = False) -> RobotTree:
+    """Read the kinematics and simple collision shapes of a URDF; meshes are neither needed nor opened.
 
     Args:
         path: the URDF file: any tree of fixed, revolute, continuous, prismatic and mimic joints.
+        free_base: put FREE_BASE_JOINTS under the root, so that the whole robot may move.
+        ignore_mimic: let joints that mimic another move by themselves.
 
     Raises:
         RetargetError: the file is missing, is no URDF, or its joints do not form one tree.
     """
     path = Path(path)
-    joints, links = _parse(path)
+    joints, links, shapes = _parse(path)
+    if ignore_mimic:
+        for joint in joints:
+            joint.mimic = None
+    if free_base:
+        joints, links = _free_base(path, joints, links)
     above = {joint.child: joint for joint in joints}
     order = _topological_order(path, links, joints, above)
     sources = _resolve_mimics(path, joints)
@@ -114,10 +147,11 @@ def read_urdf(path: str | Path) -> RobotTree:
         joint_names=tuple(rank),
         lower_rad=limits[:, 0].copy(),
         upper_rad=limits[:, 1].copy(),
+        shapes=shapes,
     )
 
 
-def _parse(path: Path) -> tuple[list[Any], list[str]]:
+def _parse(path: Path) -> tuple[list[Any], list[str], tuple[Primitive, ...]]:
     import yourdfpy  # costs half a second, so it is imported only when a robot is really read
 
     if not path.is_file():
@@ -135,7 +169,50 @@ def _parse(path: Path) -> tuple[list[Any], list[str]]:
                 f"{path.name}: joint {joint.name!r} is of type {joint.type!r}; "
                 f"legal are: {', '.join(_JOINT_TYPES)}."
             )
-    return joints, [link.name for link in robot.links]
+    return joints, [link.name for link in robot.links], tuple(_shapes(robot.links))
+
+
+def _shapes(links: list[Any]) -> Iterator[Primitive]:
+    for link in links:
+        for collision in link.collisions:
+            geometry = collision.geometry
+            if geometry is None:
+                continue
+            pose = np.eye(4) if collision.origin is None else np.asarray(collision.origin, float)
+            if geometry.box is not None:
+                yield Primitive(link.name, "box", tuple(float(x) for x in geometry.box.size), pose)
+            elif geometry.cylinder is not None:
+                size = float(geometry.cylinder.radius), float(geometry.cylinder.length)
+                yield Primitive(link.name, "cylinder", size, pose)
+            elif geometry.sphere is not None:
+                yield Primitive(link.name, "sphere", (float(geometry.sphere.radius),), pose)
+
+
+def _free_base(path: Path, joints: list[Any], links: list[str]) -> tuple[list[Any], list[str]]:
+    children = {joint.child for joint in joints}
+    roots = [name for name in links if name not in children]
+    if len(roots) != 1:
+        return joints, links  # the tree check that follows explains it
+    moving = [f"dummy_link_{i}" for i in range(len(FREE_BASE_JOINTS))] + roots
+    clash = (set(FREE_BASE_JOINTS) & {joint.name for joint in joints}) | (set(moving[:-1]) & set(links))
+    if clash:
+        raise RetargetError(
+            f"{path.name} already has {', '.join(sorted(clash))}; set add_dummy_free_joint to false."
+        )
+    added = [
+        SimpleNamespace(
+            name=name,
+            type="prismatic" if "translation" in name else "continuous",
+            parent=moving[i],
+            child=moving[i + 1],
+            origin=None,
+            axis=np.eye(3)[i % 3],
+            mimic=None,
+            limit=None,
+        )
+        for i, name in enumerate(FREE_BASE_JOINTS)
+    ]
+    return [*added, *joints], [*moving[:-1], *links]
 
 
 def _topological_order(path: Path, links: list[str], joints: list[Any], above: dict[str, Any]) -> list[str]:

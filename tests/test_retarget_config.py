@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 import yaml
 
 from retarget import RetargetError, load
-from retarget.config import hand_names, read_config
+from retarget.config_file import URDF_DIR_VARIABLE, hand_names, read_config
 
 ASSETS = Path(__file__).parent.parent / "robot" / "assets"
 
@@ -25,6 +27,10 @@ def section(**changes: Any) -> dict[str, Any]:
     return {key: value for key, value in base.items() if value is not None}
 
 
+def capsule(**changes: Any) -> dict[str, Any]:
+    return {"link": "wrist", "from": [0.0, 0.0, 0.0], "to": [0.0, 0.0, 0.1], "radius_m": 0.01} | changes
+
+
 def write(folder: Path, content: Any) -> Path:
     path = folder / "hand.yaml"
     path.write_text(content if isinstance(content, str) else yaml.safe_dump(content))
@@ -32,7 +38,7 @@ def write(folder: Path, content: Any) -> Path:
 
 
 def test_both_allegro_hands_ship() -> None:
-    assert hand_names() == ("allegro_left", "allegro_right")
+    assert {"allegro_left", "allegro_right"} <= set(hand_names())
 
 
 @pytest.mark.parametrize("name", ["allegro_right", "allegro_left"])
@@ -40,7 +46,8 @@ def test_shipped_hands_have_the_drivers_joint_order_and_the_vendors_home(name: s
     config = read_config(name)
     assert config.urdf_path == (ASSETS / f"{name}.urdf").resolve()
     assert config.target_joint_names == tuple(f"joint_{i}.0" for i in range(16))
-    assert config.finger_tip_human_indices == (4, 8, 12, 16)
+    assert config.tip_keypoints == (4, 8, 12, 16)
+    assert config.variant == "contact"
     sign = 1 if name.endswith("right") else -1
     degrees = [0, -10, 45, 45, 0, -10, 45, 45, sign * 5, -5, 50, 45, 60, 25, 15, 45]
     assert config.home_rad == pytest.approx([d * 0.0174532925 for d in degrees], abs=1e-6)
@@ -51,11 +58,65 @@ def test_missing_keys_take_their_defaults(tmp_path: Path) -> None:
     assert (config.type, config.project_dist, config.escape_dist) == ("dexpilot", 0.03, 0.06)
 
 
-def test_relative_urdf_path_counts_from_the_yaml(tmp_path: Path) -> None:
-    config = read_config(write(tmp_path, {"retargeting": section(urdf_path="robots/hand.urdf")}))
-    assert config.urdf_path == (tmp_path / "robots" / "hand.urdf").resolve()
-    with pytest.raises(RetargetError, match=r"no robot description at .*hand\.urdf"):
-        load(tmp_path / "hand.yaml")
+def test_relative_urdf_path_is_looked_for_in_three_places(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = write(tmp_path, {"retargeting": section(urdf_path="robots/hand.urdf")})
+    places = [tmp_path / name for name in ("variable", "given", ".")]
+    monkeypatch.delenv(URDF_DIR_VARIABLE, raising=False)
+    with pytest.raises(RetargetError, match=rf"no robot description at .*hand\.urdf.*{URDF_DIR_VARIABLE}"):
+        read_config(config, urdf_dir=tmp_path / "given")
+    monkeypatch.setenv(URDF_DIR_VARIABLE, str(tmp_path / "variable"))
+    for place in places:
+        (place / "robots").mkdir(parents=True)
+        (place / "robots" / "hand.urdf").write_text((ASSETS / "allegro_right.urdf").read_text())
+        found = read_config(config, urdf_dir=tmp_path / "given").urdf_path
+        assert found == (place / "robots" / "hand.urdf").resolve()
+
+
+def test_missing_urdf_names_the_package_that_has_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = {"retargeting": section(urdf_path="none.urdf", robot_description="some_hand:URDF_PATH_RIGHT")}
+    monkeypatch.setitem(sys.modules, "robot_descriptions", None)
+    with pytest.raises(RetargetError, match="pip install robot_descriptions"):
+        read_config(write(tmp_path, content))
+    package = ModuleType("robot_descriptions.some_hand")
+    package.URDF_PATH_RIGHT = str(ASSETS / "allegro_right.urdf")  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "robot_descriptions", ModuleType("robot_descriptions"))
+    monkeypatch.setitem(sys.modules, "robot_descriptions.some_hand", package)
+    assert read_config(write(tmp_path, content)).urdf_path == ASSETS / "allegro_right.urdf"
+
+
+def test_a_file_without_our_keys_gives_the_librarys_objective(tmp_path: Path) -> None:
+    config = read_config(write(tmp_path, {"retargeting": section(type="DexPilot", low_pass_alpha=0.2)}))
+    assert (config.variant, config.normal_delta, config.open_weight) == ("dex-retargeting", 4e-3, 0.0)
+    assert (config.projection_band_m, config.collision_weight, config.low_pass_alpha) == (0.0, 0.0, 0.2)
+
+
+def test_every_key_of_the_librarys_schema_is_read(tmp_path: Path) -> None:
+    content = section(
+        type="position",
+        add_dummy_free_joint=True,
+        target_link_human_indices=[4, 8],
+        target_link_names=["link_15.0_tip", "link_3.0_tip"],
+        target_joint_names=None,
+        target_origin_link_names=["wrist"],
+        target_task_link_names=["link_3.0_tip"],
+        scaling_factor=1.1,
+        normal_delta=4e-3,
+        huber_delta=2e-2,
+        project_dist=0.03,
+        escape_dist=0.05,
+        has_joint_limits=False,
+        ignore_mimic_joint=True,
+        low_pass_alpha=1,
+    )
+    config = read_config(write(tmp_path, {"retargeting": content}))
+    assert config.target_link_human_indices == ((4, 8),)
+    assert (config.add_dummy_free_joint, config.has_joint_limits, config.ignore_mimic_joint) == (
+        True,
+        False,
+        True,
+    )
 
 
 @pytest.mark.parametrize(
@@ -71,13 +132,33 @@ def test_relative_urdf_path_counts_from_the_yaml(tmp_path: Path) -> None:
         ({"scaling_factor": 0}, "scaling_factor is 0.0; it must be greater than 0"),
         ({"escape_dist": 0.02}, "escape_dist is 0.02; it must be at least project_dist"),
         ({"projection_band_m": 0.03}, "projection_band_m is 0.03; it must lie between"),
-        ({"contact_dist_m": -0.01}, "contact_dist_m is -0.01; it must be 0 or greater"),
+        ({"separation_dist_m": -0.01}, "separation_dist_m is -0.01; it must be 0 or greater"),
+        ({"variant": "fast"}, "variant is 'fast'; use one of: contact, dex-retargeting, published"),
+        ({"tip_radii_m": [0.01]}, "one number for each of the 4 fingertips"),
+        ({"tip_radii_m": [0.01, 0.01, 0.01, -0.01]}, "a radius is 0 or greater"),
+        ({"low_pass_alpha": 0}, "low_pass_alpha is 0.0; it must not be 0"),
+        ({"hand_frame_rpy": [0.0]}, "give roll, pitch and yaw"),
+        ({"has_joint_limits": 1}, "give a true or false"),
+        ({"capsules": [{"link": "wrist"}]}, "give link, from, to and radius_m"),
+        ({"capsules": [capsule(radius_m=0.0)]}, "a radius_m greater than 0"),
+        ({"capsules": [capsule(to=[0.0])]}, "as three numbers"),
+        ({"type": "vector"}, "name where each vector starts and ends"),
+        ({"type": "position"}, "'target_link_names' is missing"),
+        ({"type": "position", "target_link_names": ["wrist"]}, "one keypoint for each of the 1"),
+        (
+            {
+                "type": "vector",
+                "target_origin_link_names": ["wrist"],
+                "target_task_link_names": ["link_3.0_tip"],
+                "target_link_human_indices": [0, 8],
+            },
+            "two rows of 1 keypoints",
+        ),
         ({"max_iterations": 2.5}, "max_iterations is 2.5; give a whole number"),
         ({"finger_tip_link_names": ["link_15.0_tip"]}, "has 1 entries"),
-        ({"finger_tip_human_indices": [4, 8]}, "one keypoint from 1 to 20"),
-        ({"finger_tip_human_indices": [4, 8, 12, 21]}, "one keypoint from 1 to 20"),
+        ({"target_link_human_indices": [4, 8]}, "one for each of the 4 fingertips"),
+        ({"target_link_human_indices": [0, 4, 8, 12, 21]}, "from 0 .wrist. to 20"),
         ({"finger_tip_offsets_m": [[0, 0, 0]]}, "three numbers for each of the 4 fingertips"),
-        ({"target_joint_names": []}, "target_joint_names is empty"),
         ({"target_joint_names": "joint_0.0"}, "give a list of names"),
         ({"home_rad": [0.0]}, "home_rad has 1 values"),
         ({"coupled_joints": [{"follower": "joint_3.0"}]}, "give follower and leader"),
@@ -93,7 +174,7 @@ def test_unusable_values_are_explained(tmp_path: Path, changes: dict[str, Any], 
     ("changes", "message"),
     [
         ({"wrist_link_name": "hand"}, "no link 'hand'; use one of: .*palm_link"),
-        ({"wrist_link_name": "link_3.0"}, "moves with the joints"),
+        ({"finger_tip_link_names": ["link_15.0_tip", "thumb"]}, "no link 'thumb'; use one of: .*palm_link"),
         ({"target_joint_names": ["joint_0.0", "joint_99.0"]}, "no independent joint 'joint_99.0'"),
         (
             {"coupled_joints": [{"follower": "joint_3.0", "leader": "knee"}]},
@@ -116,7 +197,7 @@ def test_files_that_are_no_config_are_refused(tmp_path: Path, content: str) -> N
 
 
 def test_unknown_hands_are_answered_with_the_known_ones(tmp_path: Path) -> None:
-    with pytest.raises(RetargetError, match="'shadow'; use one of: allegro_left, allegro_right"):
-        read_config("shadow")
+    with pytest.raises(RetargetError, match=r"'octopus'; use one of: .*allegro_left, allegro_right"):
+        read_config("octopus")
     with pytest.raises(RetargetError, match="cannot be read"):
         read_config(tmp_path / "none.yaml")

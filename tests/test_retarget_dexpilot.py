@@ -7,13 +7,14 @@ import dataclasses
 import numpy as np
 import pytest
 
-from retarget.config import read_config
-from retarget.dexpilot import build_projection
+from retarget.config_file import read_config
 from retarget.kernels import Projection, Targets, project
+from retarget.objective import build_objective
 
 RIGHT = read_config("allegro_right")
-HARD = build_projection(dataclasses.replace(RIGHT, projection_band_m=0.0))
-SMOOTH = build_projection(RIGHT)
+HARD = build_objective(dataclasses.replace(RIGHT, projection_band_m=0.0)).projection
+SMOOTH = build_objective(RIGHT).projection
+CHAIN = build_objective(RIGHT).kinematics.chain
 
 
 def hand(index_m: float, middle_m: float = 0.2, ring_m: float = 0.2) -> np.ndarray:
@@ -32,7 +33,7 @@ def run(projection: Projection, hands: list[np.ndarray]) -> tuple[np.ndarray, Ta
     targets = Targets(np.empty((10, 3)), np.empty(10), np.empty(10), np.empty(10))
     history = []
     for keypoints in hands:
-        project(keypoints, projection, strength, targets)
+        project(keypoints, projection, strength, targets, CHAIN)
         history.append(strength.copy())
     return np.array(history), targets
 
@@ -88,9 +89,7 @@ def test_strength_is_a_continuous_function_with_hysteresis() -> None:
 
 
 def test_weights_may_be_zero() -> None:
-    off = build_projection(
-        dataclasses.replace(RIGHT, primary_weight=0.0, secondary_weight=0.0, wrist_weight=0.0)
-    )
+    off = build_objective(dataclasses.replace(RIGHT, primary_weight=0.0, secondary_weight=0.0)).projection
     _, targets = run(off, [hand(0.035, 0.035), hand(0.0, 0.0, 0.0)])
     assert not targets.distance_weight.any()
 

@@ -315,7 +315,7 @@ def test_wrong_shapes_are_explained(right: Retargeter) -> None:
         right.solve_trajectory(np.zeros((0, 21, 3)), np.array([]))
     with pytest.raises(RetargetError, match="2 increasing times"):
         right.solve_trajectory(np.stack([fist(), fist()]), np.array([5, 5]))
-    with pytest.raises(RetargetError, match=r"\(16,\) and \(21,3\)"):
+    with pytest.raises(RetargetError, match=r"\(16,\), \(21,3\) and \(16,\)"):
         right.cost(np.zeros(3), fist())
 
 
@@ -336,11 +336,11 @@ def test_any_numbers_at_all_give_a_legal_pose(right: Retargeter, keypoints: np.n
     assert_legal(right, right.solve(keypoints, t_ns))
 
 
-def test_thousands_of_random_hands_give_legal_poses(right: Retargeter) -> None:
+def test_a_hundred_thousand_random_hands_give_legal_poses(right: Retargeter) -> None:
     rng = np.random.default_rng(6)
     solved = 0
-    for i in range(5000):
-        kind = i % 5
+    for i in range(100_000):
+        kind = i % 5 if i % 20 < 5 else 2 + i % 2  # three in four are no hands at all, and cost little
         keypoints = rng.normal(0, 0.05, (21, 3))  # limbs in no order
         if kind == 1:
             keypoints = fist() * rng.uniform(-2, 2, 3)  # stretched, squashed, mirrored, inside out
@@ -352,7 +352,7 @@ def test_thousands_of_random_hands_give_legal_poses(right: Retargeter) -> None:
             keypoints[rng.integers(1, 21, 10)] = 0.0  # collapsed in part
         assert_legal(right, right.solve(keypoints, i * FRAME_NS))
         solved += right.status.rejected == ""
-    assert solved > 2000
+    assert solved > 8_000
 
 
 def test_fingers_bent_backwards_find_their_way_into_a_fist(right: Retargeter) -> None:

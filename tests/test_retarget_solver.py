@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from retarget_examples import ZOO, fist, flat_hand, pinch
 
-from retarget.config import Coupling, HandConfig, read_config
+from retarget.config import Coupling, HandConfig
+from retarget.config_file import read_config
 from retarget.dexpilot import vector_layout
 from retarget.solver import Solver
 
