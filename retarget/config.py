@@ -18,7 +18,6 @@ VARIANTS = ("contact", "dex-retargeting", "published")
 _LIBRARY: Mapping[str, Any] = MappingProxyType(
     {
         "scaling_factor": 1.0,
-        "normal_delta": 4e-3,
         "projection_band_m": 0.0,
         "open_weight": 0.0,
         "coupling_weight": 0.0,
@@ -139,7 +138,7 @@ class HandConfig:
     target_task_link_names: tuple[str, ...] = ()
     target_link_names: tuple[str, ...] = ()
     scaling_factor: float = 1.3
-    normal_delta: float = 2e-3
+    normal_delta: float = 4e-3
     huber_delta: float = 0.03
     project_dist: float = 0.03
     escape_dist: float = 0.05

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 
 import numpy as np
 import pytest
+import yourdfpy
 from retarget_examples import ZOO
 
 from retarget.errors import RetargetError
 from retarget.kinematics import Kinematics
-from retarget.urdf import read_urdf
+from retarget.urdf import FIXED, PRISMATIC, RobotTree, read_urdf
 
 ASSETS = Path(__file__).parent.parent / "robot" / "assets"
 JOINTS = [f"joint_{i}.0" for i in range(16)]
@@ -23,6 +25,51 @@ def zoo(tmp_path: Path) -> Path:
     path = tmp_path / "zoo.urdf"
     path.write_text(ZOO)
     return path
+
+
+def reference_positions(tree: RobotTree, values: dict[str, float]) -> dict[str, np.ndarray]:
+    """Link origins (3,) by name, in plain numpy; `values` gives every independent joint."""
+    pose = {tree.link_names[0]: np.eye(4)}
+    for link, name in enumerate(tree.link_names[1:], start=1):
+        motion = np.eye(4)
+        if tree.joint_type[link] != FIXED:
+            value = tree.multiplier[link] * values[tree.joint_names[tree.source[link]]] + tree.offset[link]
+            if tree.joint_type[link] == PRISMATIC:
+                motion[:3, 3] = value * tree.axis[link]
+            else:
+                cross = np.cross(np.eye(3), tree.axis[link])
+                motion[:3, :3] += np.sin(value) * cross + (1 - np.cos(value)) * cross @ cross
+        pose[name] = pose[tree.link_names[tree.parent[link]]] @ tree.origin[link] @ motion
+    return {name: T[:3, 3] for name, T in pose.items()}
+
+
+def other_hands() -> list[Path]:
+    """URDFs of the field's hands, from the package that carries them."""
+    spec = importlib.util.find_spec("dexi_rs")
+    if spec is None or spec.origin is None:
+        return []
+    return sorted(Path(spec.origin).parent.glob("resources/assets/robots/hands/**/*.urdf"))
+
+
+@pytest.mark.parametrize("path", other_hands(), ids=lambda path: path.stem)
+def test_other_hands_agree_with_pinocchio_and_with_numpy_on_random_poses(path: Path) -> None:
+    tree = read_urdf(path)
+    kinematics = Kinematics(tree, tree.link_names)
+    moving = [i for i in range(1, len(tree.link_names)) if tree.joint_type[i] != FIXED]
+    above = {
+        joint.child: joint.name for joint in yourdfpy.URDF.load(str(path), load_meshes=False).robot.joints
+    }
+    rng = np.random.default_rng(4)
+    for _ in range(5):
+        q = rng.uniform(-1.5, 1.5, len(kinematics.joint_names))
+        independent = dict(zip(kinematics.joint_names, q, strict=True))
+        every = {
+            above[tree.link_names[i]]: tree.multiplier[i] * q[tree.source[i]] + tree.offset[i] for i in moving
+        }
+        found = kinematics.positions(q)
+        reference = reference_positions(tree, independent)
+        np.testing.assert_allclose(found, [reference[name] for name in tree.link_names], atol=1e-9)
+        np.testing.assert_allclose(found, pinocchio_positions(path, list(tree.link_names), every), atol=1e-9)
 
 
 def pinocchio_positions(path: Path, links: list[str], values: dict[str, float]) -> np.ndarray:
