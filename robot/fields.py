@@ -125,6 +125,23 @@ def vector(name: str, value: object, n: int) -> np.ndarray:
     return matrix(name, [value], (1, n))[0]
 
 
+def numbers(name: str, value: object, most: int) -> np.ndarray:
+    """(m,) float64, finite, with m at most `most`."""
+    if not isinstance(value, np.ndarray | list | tuple) or np.ndim(value) > 1 or len(value) > most:
+        raise MessageError(f"{name} is {shorten(value)}; it must be a list of at most {most} numbers.")
+    return vector(name, value, len(value))
+
+
+def counts(name: str, value: object) -> dict[str, int]:
+    """A small flat map of text to counts."""
+    entries = mapping(name, value)
+    if len(entries) > MAX_META_ENTRIES:
+        raise MessageError(f"{name} has {len(entries)} entries; at most {MAX_META_ENTRIES} are accepted.")
+    return {
+        text(f"a key of {name}", k, MAX_NAME_LENGTH): integer(f"{name}.{k}", v) for k, v in entries.items()
+    }
+
+
 def matrix(name: str, value: object, shape: tuple[int, int], finite: bool = True) -> np.ndarray:
     """(rows, columns) float64 of numbers up to ±10^6; NaN and infinities only where `finite` is False."""
     if isinstance(value, np.ndarray):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from robot.hands import HandSpec
 from robot.limits import JointLimits
 from robot.messages import JointTrajectory
@@ -23,6 +25,8 @@ class TargetIntake:
 
     Attributes:
         playback: the newest trajectory that may be followed; None before the first.
+        jumped: the newest one follows a jump that was refused at first; the robot should go there softly.
+        mixed: a second publisher spoke while the present one was not silent.
         fresh_ns: when it was published, server clock, never in the future.
     """
 
@@ -31,6 +35,10 @@ class TargetIntake:
     ) -> None:
         self.playback: Playback | None = None
         self.fresh_ns = 0
+        self.jumped = False
+        self.mixed = False
+        self._jump: Playback | None = None  # the newest refused target, and how many in a row agree with it
+        self._agreeing = 0
         self._spec = spec
         self._limits = limits
         self._config = config
@@ -50,6 +58,7 @@ class TargetIntake:
     def offer(self, trajectory: JointTrajectory, t_ns: int) -> str:
         """Take a trajectory if it may move this robot; see `Supervisor.offer`."""
         counters, config = self._counters, self._config
+        self.jumped = self.mixed = False
         if trajectory.hand != self._spec.hand:
             counters.wrong_hand += 1
             return f"The target is for the {trajectory.hand} hand; this robot is the {self._spec.hand} one."
@@ -77,11 +86,47 @@ class TargetIntake:
         if not trajectory.valid or trajectory.source_state == "lost":
             counters.not_fresh += 1
             return "The target says that there is nothing to follow."
-        self.playback = Playback.of(trajectory, columns, self._limits)
+        playback = Playback.of(trajectory, columns, self._limits)
+        refusal = self._follows_on(playback, t_ns)
+        if refusal:
+            counters.discontinuities += 1
+            return refusal
+        self.playback = playback
         self.fresh_ns = published_ns
         counters.accepted += 1
-        counters.joint_limits += self.playback.clipped
+        counters.joint_limits += playback.clipped
         return ""
+
+    def _follows_on(self, new: Playback, t_ns: int) -> str:
+        """Empty if `new` goes on from the target that is followed now, otherwise how far it jumps.
+
+        Three bands: a small difference passes and is blended in, a larger one is counted and followed at the
+        joints' own pace, and one that no hand makes is refused, until several in a row say the same.
+        """
+        config, before = self._config, self.playback
+        self.jumped = False
+        if before is None or not self.is_fresh(t_ns):
+            self._jump, self._agreeing = None, 0
+            return ""
+        played_ns = t_ns + int(config.actuation_lead_ms * _NS_PER_MS)
+        jump_rad = float(np.abs(new.planned(played_ns) - before.planned(played_ns)).max())
+        if jump_rad <= config.reject_rad:
+            self._jump, self._agreeing = None, 0
+            self._counters.clamped += jump_rad > config.clamp_rad
+            return ""
+        agrees = self._jump is not None and (
+            np.abs(new.planned(played_ns) - self._jump.planned(played_ns)).max() <= config.clamp_rad
+        )
+        self._jump, self._agreeing = new, self._agreeing + 1 if agrees else 1
+        if self._agreeing >= config.reaccept_after:
+            self._jump, self._agreeing = None, 0
+            self._counters.reaccepted += 1
+            self.jumped = True
+            return ""
+        joint = self._spec.joint_names[
+            int(np.abs(new.planned(played_ns) - before.planned(played_ns)).argmax())
+        ]
+        return f"The target jumps by {jump_rad:.2f} rad at {joint}; {config.reject_rad} rad are too far."
 
     def _columns_of(self, joint_names: tuple[str, ...]) -> list[int] | None:
         """Which column of a message belongs to each joint of the robot; None unless the names match."""
@@ -97,6 +142,7 @@ class TargetIntake:
         gap = new.seq - last.seq
         if new.meta.get(PUBLISHER_KEY) != last.meta.get(PUBLISHER_KEY) or gap > MAX_SEQ_GAP:
             self._counters.takeovers += 1
+            self.mixed = True
             return (
                 f"The target number {new.seq} after {last.seq} is of a second publisher; "
                 f"end the present one, then wait {self._config.hold_after_ms:.0f} ms."

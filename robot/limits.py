@@ -16,11 +16,14 @@ the positive root of v·dt + v²/2a = d.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from robot.errors import RobotError
+
+
+_ROUNDING_RAD_S = 1e-9
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,11 @@ class JointLimits:
             if not (getattr(self, name) > 0.0).all():
                 raise RobotError(f"Joint limits {name} hold zero or less; every value must be positive.")
 
+    def within(self, margin_rad: float) -> JointLimits:
+        """Limits that are `margin_rad` narrower at either end, or a third of a joint's range if that is less."""
+        margin = np.minimum(margin_rad, (self.upper_rad - self.lower_rad) / 3.0)
+        return replace(self, lower_rad=self.lower_rad + margin, upper_rad=self.upper_rad - margin)
+
     def clip(self, q_rad: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """`q_rad` (...,n) brought within the position limits, and (...,n) bool where that changed it."""
         clipped = np.clip(q_rad, self.lower_rad, self.upper_rad)
@@ -91,7 +99,7 @@ class MotionLimiter:
         dt_s: float,
         velocity_scale: float = 1.0,
         near_rad: tuple[np.ndarray, np.ndarray] | None = None,
-    ) -> tuple[np.ndarray, bool]:
+    ) -> tuple[np.ndarray, bool, bool]:
         """The next commanded position on the way to `target_rad`.
 
         Args:
@@ -102,10 +110,10 @@ class MotionLimiter:
                 None.
 
         Returns:
-            (n,) rad, a fresh array, and whether the velocity limit held any joint back.
+            (n,) rad, a fresh array, and whether the velocity and the acceleration limit held any joint back.
         """
         if dt_s <= 0.0:
-            return self.q_rad.copy(), False
+            return self.q_rad.copy(), False, False
         limits = self.limits
         acceleration = limits.max_acceleration_rad_s2
         lower_rad = np.minimum(limits.lower_rad, self.q_rad)
@@ -121,12 +129,14 @@ class MotionLimiter:
         velocity = np.copysign(np.minimum(approach, ceiling), error)
 
         change = acceleration * dt_s
+        wished = velocity
         velocity = np.clip(velocity, self.dq_rad_s - change, self.dq_rad_s + change)
+        too_sudden = bool((np.abs(wished - velocity) > _ROUNDING_RAD_S).any())
         # No target lies beyond a joint limit, so a joint that can always brake for its targets never needs to
         # brake harder for a limit; the clip of the position only takes rounding off.
         moved = np.clip(self.q_rad + velocity * dt_s, lower_rad, upper_rad)
         self.q_rad, self.dq_rad_s = moved, velocity
-        return moved.copy(), held_back
+        return moved.copy(), held_back, too_sudden
 
 
 def _braking_speed(distance_rad: np.ndarray, acceleration: np.ndarray, dt_s: float) -> np.ndarray:

@@ -40,6 +40,7 @@ __all__ = [
 VERSION = 1
 # A usual trajectory takes 3 kB and the largest legal one 58 kB; more would only cost the robot's loop time.
 MAX_MESSAGE_BYTES = 64 * 1024
+MAX_CONTACTS = 16
 MAX_REQUEST_BYTES = MAX_MESSAGE_BYTES + 256  # a request may carry a message
 
 SourceState = Literal["tracking", "predicting", "lost"]
@@ -139,6 +140,8 @@ class RobotState:
             drives them.
         limits_hit: how many joint targets had to be clipped to a joint limit since the server started.
         fault: why the robot was stopped, one sentence; empty when there is none.
+        counters: how often each guard spoke since the server started, by name (`supervisor_config.Counters`).
+        contact_n: force on each fingertip, newton, thumb, index, middle, ring; empty where it is not known.
 
     Raises:
         MessageError: any field is of the wrong type, shape or range.
@@ -153,6 +156,8 @@ class RobotState:
     target_rad: np.ndarray
     limits_hit: int = 0
     fault: str = ""
+    counters: dict[str, int] = field(default_factory=dict)
+    contact_n: np.ndarray = field(default_factory=lambda: np.empty(0))
 
     def __post_init__(self) -> None:
         check.integer("seq", self.seq)
@@ -164,6 +169,8 @@ class RobotState:
             check.assign(self, name, check.vector(name, getattr(self, name), len(names)))
         check.integer("limits_hit", self.limits_hit)
         check.text("fault", self.fault, 1000)
+        check.assign(self, "counters", check.counts("counters", self.counters))
+        check.assign(self, "contact_n", check.numbers("contact_n", self.contact_n, MAX_CONTACTS))
 
 
 def target_topic(hand: Hand) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,11 +18,17 @@ class Playback:
         t_ns: (k,) int64 increasing instants, server clock.
         q_rad: (k,n) float64, robot joint order, finite and within the joint limits.
         clipped: how many joints had to be clipped to a joint limit at some instant.
+        begun_ns: when it took over from the trajectory before it.
+        gap_rad: (n,) how far that one was from this one then; it fades away within `blend_ns`.
+        blend_ns: 0 to be followed exactly from the start.
     """
 
     t_ns: np.ndarray
     q_rad: np.ndarray
     clipped: int
+    begun_ns: int = 0
+    gap_rad: np.ndarray | None = None
+    blend_ns: int = 0
 
     @staticmethod
     def of(trajectory: JointTrajectory, columns: list[int], limits: JointLimits) -> Playback:
@@ -30,7 +36,20 @@ class Playback:
         q_rad, changed = limits.clip(trajectory.q_rad[:, columns])
         return Playback(trajectory.t_ns, q_rad, int(changed.any(axis=0).sum()))
 
+    def after(self, before: Playback, t_ns: int, blend_ns: int) -> Playback:
+        """This playback taking over at `t_ns` from the one before without a step."""
+        return replace(self, begun_ns=t_ns, gap_rad=before.at(t_ns) - self.planned(t_ns), blend_ns=blend_ns)
+
     def at(self, t_ns: int) -> np.ndarray:
+        """(n,) rad to be followed at the instant `t_ns`: what is planned, blended in from what was before."""
+        planned = self.planned(t_ns)
+        since_ns = t_ns - self.begun_ns
+        if self.gap_rad is None or since_ns >= self.blend_ns:
+            return planned
+        left = 1.0 - max(since_ns, 0) / self.blend_ns
+        return planned + left * left * (3.0 - 2.0 * left) * self.gap_rad
+
+    def planned(self, t_ns: int) -> np.ndarray:
         """(n,) rad at the instant `t_ns`; the first instant's angles before it, the last one's after it."""
         after = int(np.searchsorted(self.t_ns, t_ns, side="right"))
         if after == 0:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import asdict
 
 import numpy as np
 
@@ -113,6 +114,7 @@ class RobotRuntime:
             target_rad=simulation.target_rad if self._driven else np.array(simulation.q_rad),
             limits_hit=supervisor.counters.joint_limits,
             fault=supervisor.fault,
+            counters=asdict(supervisor.counters),
         )
 
     def close(self) -> None:

@@ -4,6 +4,7 @@ Pure logic on explicit times; it reads no clock and does no I/O. Failures preven
 it was armed, that jumps when it starts to follow, or that keeps going when its commands stop.
 
     DISARMED   no torque, whatever is sent           → arm → ENGAGING
+               (effort fades over a second where the watchdog disarmed it)
     ENGAGING   holds until the first fresh target, then moves to it slowly, faster with time;
                close to it, or at full speed → TRACKING     targets stale, none within 8 s of arming,
                                                             home reached without one → HOLD
@@ -42,6 +43,12 @@ class Supervisor:
     Args:
         spec: the hand.
         config: its times and thresholds.
+
+    Attributes:
+        mode: where it is in the table above.
+        fault: why it stopped itself, one sentence; empty when it did not.
+        counters: how often each guard spoke.
+        effort: share of the motors' full effort, 0–1, that the last step's output is to be driven with.
     """
 
     def __init__(self, spec: HandSpec, config: SupervisorConfig | None = None) -> None:
@@ -52,7 +59,7 @@ class Supervisor:
         self.counters = Counters()
         self._limits = JointLimits(
             spec.lower_rad, spec.upper_rad, spec.max_velocity_rad_s, spec.max_acceleration_rad_s2
-        )
+        ).within(self.config.limit_margin_rad)
         self._intake = TargetIntake(spec, self._limits, self.config, self.counters)
         self._limiter: MotionLimiter | None = None  # exists from the first step after arming until disarmed
         self._last_step_ns = 0
@@ -61,6 +68,8 @@ class Supervisor:
         self._disarm_at_ns = 0  # when the watchdog disarms a holding robot
         self._hold_rad: np.ndarray | None = None
         self._homing = False
+        self._relaxing_since_ns: int | None = None
+        self.effort = 0.0
 
     # -- what comes in
     # -------------------------------------------------------------------------------------------
@@ -90,6 +99,7 @@ class Supervisor:
             return f"The robot is STOPPED and refuses {name}; send reset first, then arm."
         if name == "arm":
             if self.mode == "DISARMED":
+                self._disarm()  # it may still be relaxing
                 self.mode = "ENGAGING"
         elif name == "disarm":
             self._disarm()
@@ -112,11 +122,19 @@ class Supervisor:
         Returns:
             Empty when it was taken, otherwise one sentence that says why not; the matching counter is raised.
         """
-        was_fresh = self._intake.is_fresh(t_ns)
+        was_fresh, before = self._intake.is_fresh(t_ns), self._intake.playback
         refusal = self._intake.offer(trajectory, t_ns)
-        if not refusal and not was_fresh and self._follows and self._limiter is not None:
-            self._hold(self._limiter, t_ns)  # whoever publishes after a silence is followed softly at first
-        return refusal
+        if self._intake.mixed and self.mode not in ("DISARMED", "STOPPED"):
+            self._stop("Two publishers drove the robot at once; end one of them, then reset and arm.")
+        if refusal:
+            return refusal
+        if not was_fresh or self._intake.jumped:
+            if self._follows and self._limiter is not None:
+                self._hold(self._limiter, t_ns)  # what comes after a silence or a jump is followed softly
+        elif before is not None and self._intake.playback is not None:
+            blend_ns = int(self.config.blend_ms * _NS_PER_MS)
+            self._intake.playback = self._intake.playback.after(before, self._played_ns(t_ns), blend_ns)
+        return ""
 
     # -- what goes out
     # -------------------------------------------------------------------------------------------
@@ -134,8 +152,11 @@ class Supervisor:
         """
         if not np.isfinite(q_measured_rad).all():
             self._stop("The measured joint angles are not finite; check the robot, then reset.")
+        if self._relaxing_since_ns is not None:
+            return self._relax(t_ns, self._relaxing_since_ns)
         if self.mode in ("DISARMED", "STOPPED"):
             return None
+        self.effort = 1.0
         config = self.config
         if self._limiter is None:
             self._limiter = MotionLimiter(self._limits, q_measured_rad)
@@ -153,12 +174,13 @@ class Supervisor:
                 self._hold(self._limiter, t_ns)
 
         goal_rad, velocity_share = self._goal(t_ns, self._limiter)
-        if goal_rad is None:
-            return None
+        if goal_rad is None:  # the watchdog has just disarmed it
+            return self._hold_rad
         dt_s = min(max(pause_ns, 0) / _NS_PER_S, config.max_step_s)
         near_rad = (q_measured_rad - config.max_lead_rad, q_measured_rad + config.max_lead_rad)
-        target_rad, held_back = self._limiter.step(goal_rad, dt_s, velocity_share, near_rad)
-        self.counters.velocity_limited += held_back
+        target_rad, too_fast, too_sudden = self._limiter.step(goal_rad, dt_s, velocity_share, near_rad)
+        self.counters.velocity_limited += too_fast
+        self.counters.acceleration_limited += too_sudden
         return target_rad
 
     def _goal(self, t_ns: int, limiter: MotionLimiter) -> tuple[np.ndarray | None, float]:
@@ -173,7 +195,7 @@ class Supervisor:
             if not intake.is_fresh(t_ns):
                 self._hold(limiter, t_ns)
         if intake.playback is not None and intake.is_fresh(t_ns):
-            return self._follow(t_ns, limiter, intake.playback.at(t_ns))
+            return self._follow(t_ns, limiter, intake.playback.at(self._played_ns(t_ns)))
 
         if self._follows:
             self._hold(limiter, intake.fresh_ns)
@@ -181,12 +203,28 @@ class Supervisor:
             self._hold(limiter, t_ns)
         if self.mode == "HOLD" and t_ns > self._disarm_at_ns:
             self.counters.watchdog_disarms += 1
+            last_rad = limiter.q_rad.copy()
             self._disarm()
+            self._relaxing_since_ns, self._hold_rad = t_ns, last_rad
+            self.effort = 1.0
             return None, 0.0
         if self._hold_rad is None:
             self._hold_rad = limiter.stopping_point()
         # A joint that was armed outside its limits is brought within them, as slowly as it would engage.
         return self._hold_rad, 1.0 if self.mode == "HOLD" else config.engage_velocity_share
+
+    def _played_ns(self, t_ns: int) -> int:
+        """Which instant of a trajectory is due at `t_ns`."""
+        return t_ns + int(self.config.actuation_lead_ms * _NS_PER_MS)
+
+    def _relax(self, t_ns: int, since_ns: int) -> np.ndarray | None:
+        """Hold the last pose with less and less effort; afterwards nothing drives the joints."""
+        gone_s = max(t_ns - since_ns, 0) / _NS_PER_S
+        self.effort = 0.0 if gone_s >= self.config.relax_s else 1.0 - gone_s / self.config.relax_s
+        if self.effort == 0.0:
+            self._disarm()
+            return None
+        return self._hold_rad
 
     @property
     def _follows(self) -> bool:
@@ -222,6 +260,8 @@ class Supervisor:
 
     def _disarm(self) -> None:
         self.mode = "DISARMED"
+        self.effort = 0.0
+        self._relaxing_since_ns = None
         self._limiter = None
         self._hold_rad = None
         self._engaged_since_ns = self._waiting_since_ns = None

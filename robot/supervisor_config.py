@@ -9,6 +9,9 @@ import numpy as np
 from robot.errors import RobotError
 
 
+_MAY_BE_ZERO = ("relax_s", "actuation_lead_ms", "blend_ms", "limit_margin_rad")
+
+
 @dataclass(frozen=True)
 class SupervisorConfig:
     """Times and thresholds of the supervisor.
@@ -20,6 +23,15 @@ class SupervisorConfig:
             stall, where that was what made it hold.
         arm_timeout_ms: how long an armed robot waits for a fresh target before it is disarmed, in HOLD for
             the last `disarm_after_ms` of it; also the longest that going home may take.
+        relax_s: time in which the watchdog, disarming, lets the motors' effort fade away, so that a hand
+            does not fall limp with what it holds.
+        actuation_lead_ms: how much earlier than due the targets are played, for what the motors lag behind.
+        blend_ms: time in which a new trajectory takes over from the one before, where they differ.
+        clamp_rad: a joint target this far from the one before it is followed at the joint's own pace and
+            counted; nearer ones just pass.
+        reject_rad: and this far, it is not followed at all, unless it was meant:
+        reaccept_after: so many targets in a row that agree with each other are followed after all, softly.
+        limit_margin_rad: how far inside the joint limits the robot is kept.
         max_ahead_ms: how far in the future a target may claim to be published before its clock is taken for
             wrong.
         engage_velocity_share: share of the velocity limits allowed at the start of engaging and for homing.
@@ -36,6 +48,13 @@ class SupervisorConfig:
     hold_after_ms: float = 150.0
     disarm_after_ms: float = 2000.0
     arm_timeout_ms: float = 10_000.0
+    relax_s: float = 1.0
+    actuation_lead_ms: float = 0.0
+    blend_ms: float = 20.0
+    clamp_rad: float = 0.3
+    reject_rad: float = 1.2
+    reaccept_after: int = 5
+    limit_margin_rad: float = 0.005
     max_ahead_ms: float = 100.0
     engage_velocity_share: float = 0.2
     engage_ramp_s: float = 1.5
@@ -46,10 +65,15 @@ class SupervisorConfig:
     def __post_init__(self) -> None:
         for setting in fields(self):
             value = getattr(self, setting.name)
-            if not (np.isfinite(value) and value > 0.0):
-                raise RobotError(
-                    f"Supervisor setting {setting.name} is {value}; it must be a positive number."
-                )
+            least = 0.0 if setting.name in _MAY_BE_ZERO else np.finfo(float).tiny
+            if not (np.isfinite(value) and value >= least):
+                rule = "0 or more" if setting.name in _MAY_BE_ZERO else "a positive number"
+                raise RobotError(f"Supervisor setting {setting.name} is {value}; it must be {rule}.")
+        if self.reject_rad <= self.clamp_rad:
+            raise RobotError(
+                f"Supervisor setting reject_rad is {self.reject_rad}; it must be more than clamp_rad, "
+                f"{self.clamp_rad}."
+            )
         if self.engage_velocity_share > 1.0:
             raise RobotError(
                 f"Supervisor setting engage_velocity_share is {self.engage_velocity_share}; "
@@ -77,10 +101,15 @@ class Counters:
         malformed: frames that are no valid message.
         wrong_hand, unknown_joints: targets meant for another robot.
         out_of_order: old, duplicated or reordered targets.
-        takeovers: targets of a second publisher while the present one was not silent.
+        takeovers: targets of a second publisher while the present one was not silent; of an armed robot,
+            that is a fault.
         too_old, from_future: targets whose publication time cannot be trusted.
         joint_limits: joints of accepted targets that were clipped to a limit.
+        clamped: accepted targets so far from the one before that the joints follow at their own pace.
+        discontinuities: targets refused because they jump.
+        reaccepted: times a jump was followed after all, because what came after it agreed with it.
         velocity_limited: control steps in which the velocity limit held a joint back.
+        acceleration_limited: control steps in which the acceleration limit did.
         holds: times the robot stopped following or waiting and held its pose.
         watchdog_disarms: times the watchdog disarmed it; a DISARMED without a new count was a command.
         faults: times a fault stopped the robot.
@@ -97,7 +126,11 @@ class Counters:
     too_old: int = 0
     from_future: int = 0
     joint_limits: int = 0
+    clamped: int = 0
+    discontinuities: int = 0
+    reaccepted: int = 0
     velocity_limited: int = 0
+    acceleration_limited: int = 0
     holds: int = 0
     watchdog_disarms: int = 0
     faults: int = 0

@@ -391,8 +391,11 @@ def test_fingers_that_meet_stay_within_speed_and_position_limits() -> None:
     runtime.supervisor.command("arm", 0)
     lead, touched = 0.0, 0.0
     for i in range(120):
-        goal = SPEC.upper_rad if (i // 15) % 2 == 0 else SPEC.lower_rad
-        runtime.offer(standing(i, runtime.t_ns, goal), runtime.t_ns)
+        goal, other = SPEC.upper_rad, SPEC.lower_rad
+        if (i // 15) % 2:
+            goal, other = other, goal
+        share = min(1.0, (i % 15 + 1) / 3)  # in steps that no guard takes for a jump
+        runtime.offer(standing(i, runtime.t_ns, other + share * (goal - other)), runtime.t_ns)
         for _ in range(16):
             runtime.advance_to(runtime.t_ns + 2 * MS)
             state = runtime.state()

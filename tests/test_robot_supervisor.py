@@ -14,6 +14,7 @@ from robot.errors import RobotError
 from robot.hands import hand_spec
 from robot.limits import JointLimits, MotionLimiter
 from robot.messages import JointTrajectory
+from robot.playback import Playback
 from robot.supervisor import Supervisor
 from robot.supervisor_config import SupervisorConfig
 
@@ -21,6 +22,10 @@ SPEC = hand_spec("right")
 MS = 1_000_000
 STEP = 2 * MS
 MID = (SPEC.lower_rad + SPEC.upper_rad) / 2
+MARGIN = SupervisorConfig().limit_margin_rad
+# As far from home as one target may go: farther ones are taken for a jump.
+FAR = np.clip(SPEC.home_rad + 1.0, SPEC.lower_rad, SPEC.upper_rad)
+BETWEEN = SPEC.home_rad + np.clip(MID - SPEC.home_rad, -1.0, 1.0)
 
 
 def trajectory(seq: int, t_ns: int, q_rad: np.ndarray, **changes: Any) -> JointTrajectory:
@@ -110,7 +115,7 @@ def test_engages_without_a_jump_and_then_tracks() -> None:
     assert share * SPEC.max_velocity_rad_s.min() * 0.05 < np.abs(rig.q_rad - SPEC.lower_rad).max() < 0.3
     rig.run(3000, SPEC.upper_rad)
     assert rig.mode == "TRACKING"
-    np.testing.assert_allclose(rig.q_rad, SPEC.upper_rad, atol=1e-3)
+    np.testing.assert_allclose(rig.q_rad, SPEC.upper_rad - MARGIN, atol=1e-3)
 
 
 def test_moving_operator_is_caught_up_with() -> None:
@@ -149,6 +154,8 @@ def test_hold_after_stale_targets_then_disarmed() -> None:
     assert rig.mode == "HOLD"
     rig.run(20)
     assert rig.mode == "DISARMED"
+    np.testing.assert_allclose(rig.outputs[-1], SPEC.home_rad, atol=1e-9)  # relaxing
+    rig.run(1000)
     assert rig.outputs[-1] is None
     assert (rig.supervisor.counters.holds, rig.supervisor.counters.watchdog_disarms) == (1, 1)
 
@@ -304,17 +311,17 @@ def test_late_and_future_messages_are_rejected() -> None:
 
 def test_targets_beyond_the_limits_are_clipped_and_counted() -> None:
     rig = tracking_rig()
-    rig.offer(SPEC.upper_rad + np.eye(16)[3] + np.eye(16)[7])
+    rig.offer(SPEC.home_rad + 5.0 * (np.eye(16)[3] + np.eye(16)[7]))
     assert rig.supervisor.counters.joint_limits == 2
     rig.run(3000, SPEC.upper_rad + 1.0)
-    assert (rig.q_rad <= SPEC.upper_rad).all()
-    np.testing.assert_allclose(rig.q_rad, SPEC.upper_rad, atol=1e-3)
+    assert (rig.q_rad <= SPEC.upper_rad - MARGIN).all()
+    np.testing.assert_allclose(rig.q_rad, SPEC.upper_rad - MARGIN, atol=1e-3)
 
 
 @pytest.mark.parametrize("pause_ms", [20, 140])
 def test_late_step_of_a_moving_robot_is_no_large_one(pause_ms: int) -> None:
     rig = tracking_rig()
-    rig.run(66, SPEC.upper_rad)
+    rig.run(66, FAR)
     assert rig.mode == "TRACKING"
     before = rig.q_rad.copy()
     rig.t_ns += pause_ms * MS
@@ -326,9 +333,9 @@ def test_late_step_of_a_moving_robot_is_no_large_one(pause_ms: int) -> None:
 @pytest.mark.parametrize("pause_ms", [200, 5000])
 def test_stalled_loop_holds_and_then_engages_softly(pause_ms: int) -> None:
     rig = tracking_rig()
-    rig.run(66, SPEC.upper_rad)
+    rig.run(66, FAR)
     rig.t_ns += pause_ms * MS
-    rig.offer(SPEC.upper_rad)  # lay in the queue while the loop stood still
+    rig.offer(FAR)  # lay in the queue while the loop stood still
     before = rig.q_rad.copy()
     rig.run(20)
     assert rig.mode == "HOLD"
@@ -360,7 +367,7 @@ def test_stalled_robot_without_targets_holds_visibly_before_it_is_disarmed() -> 
 
 def test_clock_that_goes_back_moves_nothing_and_does_not_count_twice() -> None:
     rig = tracking_rig()
-    rig.run(66, SPEC.upper_rad)
+    rig.run(66, FAR)
     before = rig.q_rad.copy()
     back = rig.supervisor.step(rig.t_ns - 100 * MS, before)
     np.testing.assert_array_equal(back, before)
@@ -369,18 +376,29 @@ def test_clock_that_goes_back_moves_nothing_and_does_not_count_twice() -> None:
     assert 0.0 < np.abs(after - before).max() <= SPEC.max_velocity_rad_s.max() * STEP / 1e9 + 1e-9
 
 
-def test_second_publisher_far_ahead_is_refused_until_the_first_is_silent() -> None:
+@pytest.mark.parametrize("armed", [True, False])
+def test_two_publishers_at_once_are_a_fault_of_an_armed_robot(armed: bool) -> None:
     rig = tracking_rig()
-    now = rig.t_ns
+    if not armed:
+        rig.command("disarm")
     assert rig.offer(SPEC.home_rad) == ""
-    assert "second publisher" in rig.supervisor.offer(trajectory(10**6, now + MS, SPEC.upper_rad), now + MS)
+    later = rig.t_ns + 140 * MS
+    assert "second publisher" in rig.supervisor.offer(trajectory(10**6, later, FAR), later)
     assert rig.supervisor.counters.takeovers == 1
+    assert rig.mode == ("STOPPED" if armed else "DISARMED")
+    assert ("Two publishers" in rig.supervisor.fault) is armed
+    assert rig.supervisor.counters.faults == armed
+    assert rig.supervisor.step(later, rig.q_rad) is None
+
+
+def test_another_publisher_is_followed_softly_once_the_first_is_silent() -> None:
+    rig = tracking_rig()
+    rig.offer(SPEC.home_rad)
+    now = rig.t_ns
     rig.run(140)
-    assert "second publisher" in rig.supervisor.offer(trajectory(10**6, rig.t_ns, SPEC.upper_rad), rig.t_ns)
-    np.testing.assert_allclose(rig.q_rad, SPEC.home_rad, atol=1e-6)
     rig.t_ns = now + 151 * MS  # silent now, and no step has put the robot on hold yet
     assert rig.mode == "TRACKING"
-    assert rig.supervisor.offer(trajectory(10**6, rig.t_ns, SPEC.upper_rad), rig.t_ns) == ""
+    assert rig.supervisor.offer(trajectory(10**6, rig.t_ns, FAR), rig.t_ns) == ""
     rig.outputs.clear()
     rig.run(40)
     assert rig.mode == "ENGAGING"
@@ -401,9 +419,127 @@ def test_second_publisher_is_told_by_its_name_though_its_numbers_fit() -> None:
     rig.run(200)
     assert rig.offer(SPEC.home_rad, meta={"publisher": "one"}) == ""
     rig.t_ns += 10 * MS
-    assert "second publisher" in rig.offer(MID, meta={"publisher": "two"})
-    assert "second publisher" in rig.offer(MID)
-    assert rig.offer(SPEC.home_rad, meta={"publisher": "one"}) == ""
+    assert "second publisher" in rig.offer(SPEC.home_rad, meta={"publisher": "two"})
+    assert rig.mode == "STOPPED"
+
+
+def test_one_joint_that_jumps_is_not_followed() -> None:
+    rig = tracking_rig()
+    far = SPEC.home_rad.copy()
+    far[14] = SPEC.upper_rad[14]
+    assert "jumps by 1.38 rad at joint_14.0" in rig.offer(far)
+    rig.run(33)
+    rig.run(500, SPEC.home_rad)
+    assert rig.mode == "TRACKING"
+    assert rig.supervisor.counters.discontinuities == 1
+    np.testing.assert_allclose(rig.q_rad, SPEC.home_rad, atol=1e-6)
+
+
+def test_a_jump_that_lasts_is_followed_softly() -> None:
+    rig = tracking_rig()
+    far = SPEC.home_rad.copy()
+    far[14] = SPEC.upper_rad[14] - MARGIN
+    rig.outputs.clear()
+    answers = []
+    for _ in range(12):
+        answers.append(rig.offer(far))
+        rig.run(16)
+    assert [bool(answer) for answer in answers] == [True] * 4 + [False] * 8
+    counters = rig.supervisor.counters
+    assert (counters.discontinuities, counters.reaccepted) == (4, 1)
+    speed = np.abs(np.diff(np.array(rig.outputs), axis=0)) / (STEP / 1e9)
+    assert 0.1 < speed.max() <= 0.45 * SPEC.max_velocity_rad_s.max(), "slowly at first"
+    rig.run(2000, far)
+    np.testing.assert_allclose(rig.q_rad, far, atol=1e-3)
+
+
+def test_jumps_to_ever_other_places_are_never_followed() -> None:
+    rig = tracking_rig()
+    rng = np.random.default_rng(0)
+    refused = 0
+    for i in range(40):
+        wild = SPEC.home_rad.copy()
+        joint = (1, 2, 3, 14)[i % 4]
+        wild[joint] = SPEC.upper_rad[joint] if SPEC.home_rad[joint] < 0.3 else SPEC.lower_rad[joint]
+        wild = wild + rng.normal(0, 0.5, 16) * (i % 2)
+        refused += "jumps" in rig.offer(wild)
+        rig.run(2)
+        rig.offer(SPEC.home_rad)
+        rig.run(14)
+    assert refused >= 10
+    assert rig.supervisor.counters.reaccepted == 0
+    assert np.abs(rig.q_rad - SPEC.home_rad).max() < 1.0
+
+
+def test_differences_between_the_bands_are_followed_and_counted() -> None:
+    rig = tracking_rig()
+    counters = rig.supervisor.counters
+    assert rig.offer(SPEC.home_rad + 0.1 * (np.arange(16) == 1)) == ""
+    assert counters.clamped == 0
+    rig.run(33)
+    assert rig.offer(SPEC.home_rad + 0.9 * (np.arange(16) == 1)) == ""
+    assert (counters.clamped, counters.discontinuities) == (1, 0)
+    rig.outputs.clear()
+    rig.run(100)
+    speed = np.abs(np.diff(np.array(rig.outputs), axis=0)) / (STEP / 1e9)
+    assert speed.max() <= SPEC.max_velocity_rad_s.max() + 1e-6
+
+
+def test_successive_trajectories_blend_without_a_step() -> None:
+    """The goal itself has no step where two predictions disagree, whatever the limits would make of it."""
+    first = Playback(np.array([0, 100 * MS]), np.array([[0.0], [1.0]]), 0)
+    second = Playback(np.array([30 * MS, 130 * MS]), np.array([[0.5], [0.9]]), 0)
+    t_ns = np.arange(0, 60 * MS, MS // 10)
+    joined = second.after(first, 30 * MS, 20 * MS)
+    goal = np.array([(first if t < 30 * MS else joined).at(int(t))[0] for t in t_ns])
+    assert np.abs(np.diff(goal)).max() < 0.005
+    assert goal[-1] == pytest.approx(second.at(int(t_ns[-1]))[0])
+    assert joined.at(30 * MS)[0] == pytest.approx(0.3)
+
+
+def test_actuation_lead_plays_targets_early() -> None:
+    rows = np.linspace(SPEC.home_rad, SPEC.home_rad + 0.5, 10)
+    late = Rig(config=replace(SupervisorConfig(), blend_ms=0.0))
+    early = Rig(config=replace(SupervisorConfig(), blend_ms=0.0, actuation_lead_ms=33.0))
+    for rig in (late, early):
+        rig.command("arm")
+        rig.run(200, SPEC.home_rad)
+        rig.offer(rows)
+    late.run(133)
+    early.run(100)
+    np.testing.assert_allclose(late.q_rad, early.q_rad, atol=0.005)
+    assert np.abs(early.q_rad - SPEC.home_rad).max() > 0.15
+
+
+def test_watchdog_lets_the_effort_fade_and_stop_does_not() -> None:
+    rig = tracking_rig()
+    assert rig.supervisor.effort == 1.0
+    rig.run(2100)
+    assert rig.mode == "DISARMED"
+    efforts = []
+    for _ in range(120):
+        rig.run(10)
+        efforts.append(rig.supervisor.effort)
+    assert efforts[0] > 0.8
+    assert (np.diff(efforts) <= 0.0).all()
+    assert np.abs(np.diff(efforts)).max() < 0.03
+    assert efforts[-1] == 0.0
+    for command in ("stop", "disarm"):
+        rig = tracking_rig()
+        rig.command(command)
+        assert rig.supervisor.step(rig.t_ns, rig.q_rad) is None
+        assert rig.supervisor.effort == 0.0
+
+
+def test_relaxing_robot_can_be_armed_and_stopped() -> None:
+    for command, mode in (("arm", "ENGAGING"), ("stop", "STOPPED")):
+        rig = tracking_rig()
+        rig.run(2300)
+        assert 0.0 < rig.supervisor.effort < 1.0
+        rig.command(command)
+        rig.run(10)
+        assert rig.mode == mode
+        assert rig.supervisor.effort == (1.0 if command == "arm" else 0.0)
 
 
 def test_capture_times_that_run_back_are_refused() -> None:
@@ -497,8 +633,9 @@ def test_home_without_targets_holds_and_is_disarmed(silence_ms: int) -> None:
 def test_home_with_targets_follows_again_softly() -> None:
     rig = tracking_rig()
     rig.command("home")
+    rig.run(200)  # nothing is sent on the way, so that what comes is no jump
     rig.outputs.clear()
-    rig.run(60, MID)
+    rig.run(60, BETWEEN)
     assert rig.mode == "ENGAGING"
     speed = np.abs(np.diff(np.array(rig.outputs), axis=0)) / (STEP / 1e9)
     assert 0.1 < speed.max() <= 0.3 * SPEC.max_velocity_rad_s.max()
@@ -569,7 +706,7 @@ def test_seldom_stepped_robot_moves_slower_not_farther() -> None:
     rig = tracking_rig()
     last = rig.q_rad
     for _ in range(12):
-        rig.offer(SPEC.upper_rad)
+        rig.offer(FAR)
         rig.t_ns += 10 * MS
         target = rig.supervisor.step(rig.t_ns, last)
         assert target is not None
@@ -587,6 +724,8 @@ def test_seldom_stepped_robot_moves_slower_not_farther() -> None:
         {"arm_timeout_ms": 100.0},
         {"max_lead_rad": 0.0},
         {"max_step_s": np.nan},
+        {"reject_rad": 0.2},
+        {"relax_s": -1.0},
     ],
 )
 def test_impossible_settings_are_refused_by_name(changes: dict[str, float]) -> None:
@@ -649,13 +788,13 @@ def test_limiter_brakes_in_time_for_targets_and_limits_at_any_rate(moves: list[t
     speed = 0.0
     for target, dt_s in moves:
         before = limiter.q_rad[0]
-        q_rad, _ = limiter.step(np.array([target]), dt_s)
+        q_rad, *_ = limiter.step(np.array([target]), dt_s)
         now = (q_rad[0] - before) / dt_s
         assert abs(now) <= 5.0 + 1e-9
         assert abs(now - speed) <= 100.0 * dt_s + 1e-6
         speed = now
     for _ in range(2000):
-        q_rad, _ = limiter.step(np.array([0.3]), 0.002)
+        q_rad, *_ = limiter.step(np.array([0.3]), 0.002)
     assert q_rad[0] == pytest.approx(0.3, abs=1e-6)
 
 
