@@ -1,21 +1,7 @@
 """The DexPilot objective (arXiv 1910.03135) as arrays for the compiled solver.
 
-Ten vectors for a thumb and three fingers: thumb–finger (S1), finger–finger (S2), wrist–tip. Where several
-readings are published, this is what is built and why:
-
-* Vectors are compared in the wrist's axes, as in dex-retargeting. In the fingertips' own frames, as in the
-  paper, the target turns with the robot's own tips, and the human's tip frames are not among the keypoints.
-* A constant offset may be added per fingertip. Robot knuckles stand wider apart than human ones, and a
-  straight Allegro finger cannot move sideways: its abduction axis runs along it. Without the offset it bends
-  and twists to bring its tip a centimetre inward, to the one side or the other, and jumps between the two.
-* Wrist vectors weigh 10 and errors over 3 cm count linearly (Huber), as in dex-retargeting: β reaches past
-  the end of a straight finger on purpose, and the surplus must not outvote the other vectors.
-* β of the wrist vectors may grow as a finger straightens. Detectors show straight fingers slightly bent and
-  short, which asks for a β that reaches far; with the same β a fist stays half open.
-* A projected pair is asked for a *distance*, not a vector. For the published 1e-4 m the two are the same. For
-  the distance at which fingertip surfaces touch they are not: two human tips 1 cm apart say nothing reliable
-  about direction, and the wrist vectors already say where the pinch is.
-* The published switch is kept at its two ends, with smooth ramps between them (see `kernels.project`).
+Ten vectors for a thumb and three fingers: thumb–finger (S1), finger–finger (S2), wrist–tip. Three readings are
+built, the paper's, dex-retargeting's and ours; docs/retargeting.md says what ours does differently and why.
 """
 
 from __future__ import annotations
