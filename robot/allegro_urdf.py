@@ -37,70 +37,75 @@ FRICTION_NM = 0.0
 _ZERO: Vector = (0.0, 0.0, 0.0)
 
 
-def _numbers(values: tuple[float, ...]) -> str:
+def numbers(values: tuple[float, ...]) -> str:
+    """Numbers as a URDF holds them, separated by spaces."""
     return " ".join(f"{value + 0.0:.10g}" for value in values)
 
 
-def _origin(parent: ElementTree.Element, xyz: Vector, rpy: Vector = _ZERO) -> None:
-    ElementTree.SubElement(parent, "origin", xyz=_numbers(xyz), rpy=_numbers(rpy))
+def origin(parent: ElementTree.Element, xyz: Vector, rpy: Vector = _ZERO) -> None:
+    """Add a pose, m and rad, to `parent`."""
+    ElementTree.SubElement(parent, "origin", xyz=numbers(xyz), rpy=numbers(rpy))
 
 
-def _geometry(parent: ElementTree.Element, kind: str, size_m: tuple[float, ...]) -> None:
-    geometry = ElementTree.SubElement(parent, "geometry")
+def geometry(parent: ElementTree.Element, kind: str, size_m: tuple[float, ...]) -> None:
+    """Add a shape to `parent`; sizes as in `Shape`."""
+    element = ElementTree.SubElement(parent, "geometry")
     if kind == "box":
-        ElementTree.SubElement(geometry, "box", size=_numbers(size_m))
+        ElementTree.SubElement(element, "box", size=numbers(size_m))
     elif kind == "cylinder":
-        ElementTree.SubElement(geometry, "cylinder", radius=_numbers(size_m[:1]), length=_numbers(size_m[1:]))
+        ElementTree.SubElement(element, "cylinder", radius=numbers(size_m[:1]), length=numbers(size_m[1:]))
     else:
-        ElementTree.SubElement(geometry, "sphere", radius=_numbers(size_m))
+        ElementTree.SubElement(element, "sphere", radius=numbers(size_m))
 
 
 def _add_visual(link: ElementTree.Element, shape: Shape) -> None:
     visual = ElementTree.SubElement(link, "visual")
-    _origin(visual, shape.xyz, shape.rpy)
-    _geometry(visual, shape.kind, shape.size_m)
+    origin(visual, shape.xyz, shape.rpy)
+    geometry(visual, shape.kind, shape.size_m)
     ElementTree.SubElement(visual, "material", name=shape.color)
 
 
 def _add_link(robot: ElementTree.Element, body: Body, visuals: list[Shape]) -> None:
     link = ElementTree.SubElement(robot, "link", name=body.link)
     inertial = ElementTree.SubElement(link, "inertial")
-    _origin(inertial, body.center_m)
-    ElementTree.SubElement(inertial, "mass", value=_numbers((body.mass_kg,)))
-    ixx, iyy, izz = (_numbers((moment,)) for moment in body.inertia_kg_m2)
+    origin(inertial, body.center_m)
+    ElementTree.SubElement(inertial, "mass", value=numbers((body.mass_kg,)))
+    ixx, iyy, izz = (numbers((moment,)) for moment in body.inertia_kg_m2)
     ElementTree.SubElement(inertial, "inertia", ixx=ixx, ixy="0", ixz="0", iyy=iyy, iyz="0", izz=izz)
     for shape in visuals:
         _add_visual(link, shape)
     collision = ElementTree.SubElement(link, "collision")
-    _origin(collision, body.center_m)
+    origin(collision, body.center_m)
     if body.size_m is None:
-        _geometry(collision, "sphere", (body.radius_m,))
+        geometry(collision, "sphere", (body.radius_m,))
     else:
-        _geometry(collision, "box", body.size_m)
+        geometry(collision, "box", body.size_m)
 
 
-def _add_revolute(robot: ElementTree.Element, joint: Joint) -> None:
+def add_revolute(robot: ElementTree.Element, joint: Joint) -> None:
+    """Add one moving joint to `robot`."""
     element = ElementTree.SubElement(robot, "joint", name=joint.name, type="revolute")
-    _origin(element, joint.xyz, joint.rpy)
+    origin(element, joint.xyz, joint.rpy)
     ElementTree.SubElement(element, "parent", link=joint.parent)
     ElementTree.SubElement(element, "child", link=joint.child)
-    ElementTree.SubElement(element, "axis", xyz=_numbers(joint.axis))
+    ElementTree.SubElement(element, "axis", xyz=numbers(joint.axis))
     ElementTree.SubElement(
         element,
         "limit",
-        lower=_numbers((joint.lower_rad,)),
-        upper=_numbers((joint.upper_rad,)),
-        effort=_numbers((EFFORT_NM,)),
-        velocity=_numbers((VELOCITY_RAD_S,)),
+        lower=numbers((joint.lower_rad,)),
+        upper=numbers((joint.upper_rad,)),
+        effort=numbers((EFFORT_NM,)),
+        velocity=numbers((VELOCITY_RAD_S,)),
     )
     ElementTree.SubElement(
-        element, "dynamics", damping=_numbers((DAMPING_NM_S_RAD,)), friction=_numbers((FRICTION_NM,))
+        element, "dynamics", damping=numbers((DAMPING_NM_S_RAD,)), friction=numbers((FRICTION_NM,))
     )
 
 
-def _add_fixed(robot: ElementTree.Element, name: str, parent: str, child: str, xyz: Vector) -> None:
+def add_fixed(robot: ElementTree.Element, name: str, parent: str, child: str, xyz: Vector) -> None:
+    """Add a link-to-link offset, m, to `robot`."""
     element = ElementTree.SubElement(robot, "joint", name=name, type="fixed")
-    _origin(element, xyz)
+    origin(element, xyz)
     ElementTree.SubElement(element, "parent", link=parent)
     ElementTree.SubElement(element, "child", link=child)
 
@@ -109,11 +114,11 @@ def _add_wrist(robot: ElementTree.Element) -> None:
     """The wrist frame; a speck of mass because simulators give a link without one a whole kilogram."""
     link = ElementTree.SubElement(robot, "link", name=WRIST_LINK)
     inertial = ElementTree.SubElement(link, "inertial")
-    _origin(inertial, _ZERO)
+    origin(inertial, _ZERO)
     ElementTree.SubElement(inertial, "mass", value="1e-06")
     moment = "1e-12"
     ElementTree.SubElement(inertial, "inertia", ixx=moment, ixy="0", ixz="0", iyy=moment, iyz="0", izz=moment)
-    _add_fixed(robot, "wrist_joint", ROOT_LINK, WRIST_LINK, WRIST_OFFSET_M)
+    add_fixed(robot, "wrist_joint", ROOT_LINK, WRIST_LINK, WRIST_OFFSET_M)
 
 
 def allegro_urdf(hand: Hand) -> str:
@@ -121,15 +126,15 @@ def allegro_urdf(hand: Hand) -> str:
     robot = ElementTree.Element("robot", name=f"allegro_{hand}")
     for name, rgba in COLORS.items():
         material = ElementTree.SubElement(robot, "material", name=name)
-        ElementTree.SubElement(material, "color", rgba=_numbers(rgba))
+        ElementTree.SubElement(material, "color", rgba=numbers(rgba))
     visuals = shapes(hand)
     for link, body in bodies(hand).items():
         _add_link(robot, body, visuals[link])
     for joint in joints(hand):
-        _add_revolute(robot, joint)
+        add_revolute(robot, joint)
     for tip in TIP_LINKS:
         parent = tip.removesuffix("_tip")
-        _add_fixed(robot, f"{tip.replace('link', 'joint')}", parent, tip, tip_offset_m(tip))
+        add_fixed(robot, f"{tip.replace('link', 'joint')}", parent, tip, tip_offset_m(tip))
     _add_wrist(robot)
     ElementTree.indent(robot, space="  ")
     note = "<!-- Written by robot/allegro_urdf.py; change its tables, not this file. -->"
