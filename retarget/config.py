@@ -116,6 +116,10 @@ class HandConfig:
         primary_weight, secondary_weight: weights of projected thumb–finger and finger–finger pairs.
         open_weight: γ, pull toward the open hand (q = 0), ½ per rad².
         coupled_joints, coupling_weight: joints that bend together (DIP = PIP), and how strongly, ½ per rad².
+        open_rad: the open hand that γ pulls toward, ordered as target_joint_names; default 0 everywhere.
+        steady_joints, steady_delta: joints that hold on to their previous angle more strongly, with this N
+            instead of normal_delta. Those that spread the fingers do nothing for a straight finger, and would
+            leap from one end to the other as it bends a little this way or that.
         capsules: what must not overlap; default: from the URDF's boxes, cylinders and spheres.
         collision_weight: how strongly overlapping capsules push apart, ½ per m²; 0 for not at all.
         collision_margin_m: distance of two capsules from which on they do.
@@ -161,6 +165,9 @@ class HandConfig:
     open_weight: float = 2.5e-3
     coupled_joints: tuple[Coupling, ...] = ()
     coupling_weight: float = 1e-2
+    open_rad: tuple[float, ...] = ()
+    steady_joints: tuple[str, ...] = ()
+    steady_delta: float = 0.02
     capsules: tuple[Capsule, ...] = ()
     collision_weight: float = 300.0
     collision_margin_m: float = 2e-3
@@ -182,11 +189,12 @@ class HandConfig:
                 "keypoints go from 0 (wrist) to 20 (pinky tip)."
             )
         self._check_numbers()
-        if self.home_rad and self.target_joint_names and len(self.home_rad) != len(self.target_joint_names):
-            raise RetargetError(
-                f"home_rad has {len(self.home_rad)} values; give one for each of the "
-                f"{len(self.target_joint_names)} target_joint_names."
-            )
+        for name in ("home_rad", "open_rad"):
+            given, wanted = len(getattr(self, name)), len(self.target_joint_names)
+            if given and wanted and given != wanted:
+                raise RetargetError(
+                    f"{name} has {given} values; give one for each of the {wanted} target_joint_names."
+                )
         if len(self.hand_frame_rpy) != 3:
             raise RetargetError(f"hand_frame_rpy is {list(self.hand_frame_rpy)}; give roll, pitch and yaw.")
 
@@ -272,6 +280,7 @@ class HandConfig:
             "secondary_weight",
             "open_weight",
             "coupling_weight",
+            "steady_delta",
             "collision_weight",
             "collision_margin_m",
             "retry_cost",

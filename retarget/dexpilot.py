@@ -1,7 +1,7 @@
 """The DexPilot objective (arXiv 1910.03135) as arrays for the compiled solver.
 
-Ten vectors for a thumb and three fingers: thumb–finger (S1), finger–finger (S2), wrist–tip. Three readings are
-built, the paper's, dex-retargeting's and ours; docs/retargeting.md says what ours does differently and why.
+Ten vectors for a thumb and three fingers: thumb–finger (S1), finger–finger (S2), wrist–tip. Three readings
+are built, the paper's, dex-retargeting's and ours; docs/retargeting.md says what is different in ours.
 """
 
 from __future__ import annotations

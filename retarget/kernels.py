@@ -69,7 +69,7 @@ class Terms(NamedTuple):
     upper: np.ndarray  # (n,) rad
     open_rad: np.ndarray  # (n,) the open hand
     open_weight: np.ndarray  # (n,) pull toward it, per rad²
-    previous_weight: float  # pull toward the previous pose, per rad²
+    previous_weight: np.ndarray  # (n,) pull toward the previous pose, per rad²
     coupled: np.ndarray  # (C,2) int64, pairs of joints (follower, leader) …
     coupling_ratio: np.ndarray  # (C,) … with q[follower] ≈ ratio · q[leader]
     coupling_weight: float  # per rad²
@@ -131,16 +131,40 @@ class Limits(NamedTuple):
     gradient_tolerance: float
 
 
+SOUND, NOT_FINITE, TOO_LARGE, NO_PALM = 0, 1, 2, 3
+
+
+@compiled
+def _distance(keypoints: np.ndarray, a: int, b: int) -> float:
+    squared = 0.0
+    for i in range(3):
+        squared += (keypoints[a, i] - keypoints[b, i]) ** 2
+    return np.sqrt(squared)
+
+
+@compiled
+def hand_fault(keypoints: np.ndarray, max_reach_m: float, palm_min_m: float, palm_max_m: float) -> int:
+    """Whether keypoints (21,3) are no hand: SOUND, NOT_FINITE, TOO_LARGE or NO_PALM."""
+    for k in range(keypoints.shape[0]):
+        for i in range(3):
+            if not np.isfinite(keypoints[k, i]):
+                return NOT_FINITE
+    for k in range(keypoints.shape[0]):
+        if not _distance(keypoints, 0, k) <= max_reach_m:
+            return TOO_LARGE
+    return SOUND if palm_min_m <= _distance(keypoints, 0, 9) <= palm_max_m else NO_PALM
+
+
 @compiled
 def forward(
     q: np.ndarray, chain: Chain, rotation: np.ndarray, position: np.ndarray, point: np.ndarray
 ) -> None:
     """FK: fill rotation (B,3,3), position (B,3), point (F,3) in the base frame from q (n,)."""
+    local = np.empty((3, 3))
+    shift = np.empty(3)
     for b in range(chain.parent.shape[0]):
         value = chain.multiplier[b] * q[chain.source[b]] + chain.offset[b]
         up = chain.parent[b]
-        local = np.empty((3, 3))
-        shift = np.empty(3)
         if chain.prismatic[b]:
             for i in range(3):
                 shift[i] = chain.translation[b, i] + value * chain.slide[b, i]
@@ -256,14 +280,6 @@ def _ramp(distance: float, begin: float, end: float) -> float:
     if distance >= end:
         return 0.0
     return (end - distance) / (end - begin)
-
-
-@compiled
-def _distance(keypoints: np.ndarray, a: int, b: int) -> float:
-    squared = 0.0
-    for i in range(3):
-        squared += (keypoints[a, i] - keypoints[b, i]) ** 2
-    return np.sqrt(squared)
 
 
 @compiled
@@ -503,6 +519,7 @@ def _repel(
 def evaluate(
     q: np.ndarray,
     previous: np.ndarray,
+    hold: float,
     chain: Chain,
     terms: Terms,
     targets: Targets,
@@ -511,7 +528,7 @@ def evaluate(
     position: np.ndarray,
     point: np.ndarray,
 ) -> float:
-    """The objective at q; leaves FK in rotation, position, point."""
+    """The objective at q with `hold` times the pull to `previous`; leaves FK in rotation, position, point."""
     forward(q, chain, rotation, position, point)
     total = 0.0
     for v in range(terms.task.shape[0]):
@@ -532,7 +549,7 @@ def evaluate(
     for j in range(q.shape[0]):
         away = q[j] - terms.open_rad[j]
         moved = q[j] - previous[j]
-        total += terms.open_weight[j] * away * away + terms.previous_weight * moved * moved
+        total += terms.open_weight[j] * away * away + hold * terms.previous_weight[j] * moved * moved
     for c in range(terms.coupled.shape[0]):
         slack = q[terms.coupled[c, 0]] - terms.coupling_ratio[c] * q[terms.coupled[c, 1]]
         total += terms.coupling_weight * slack * slack
@@ -549,6 +566,7 @@ def evaluate(
 def linearise(
     q: np.ndarray,
     previous: np.ndarray,
+    hold: float,
     chain: Chain,
     terms: Terms,
     targets: Targets,
@@ -570,8 +588,8 @@ def linearise(
     gradient[:] = 0.0
     hessian[:] = 0.0
     pull = np.zeros((jacobian.shape[0], 3))
-    weighted = np.empty((3, n))
-    rows = np.empty((3, n))
+    weighted, rows = np.empty((n, 3)), np.empty((n, 3))
+    used = np.empty(n, np.int64)
     r, force = np.empty(3), np.empty(3)
     metric = np.empty((3, 3))
     for v in range(terms.task.shape[0]):
@@ -582,23 +600,27 @@ def linearise(
         for i in range(3):
             pull[b, i] += force[i]
             pull[a, i] -= force[i]
-            for j in range(n):
-                rows[i, j] = jacobian[b, i, j] - jacobian[a, i, j]
-        for i in range(3):
-            for j in range(n):
-                weighted[i, j] = (
-                    metric[i, 0] * rows[0, j] + metric[i, 1] * rows[1, j] + metric[i, 2] * rows[2, j]
-                )
+        count = 0  # of the joints that move this vector: those of two fingers
         for j in range(n):
-            r0, r1, r2 = rows[0, j], rows[1, j], rows[2, j]
+            r0 = jacobian[b, 0, j] - jacobian[a, 0, j]
+            r1 = jacobian[b, 1, j] - jacobian[a, 1, j]
+            r2 = jacobian[b, 2, j] - jacobian[a, 2, j]
             if r0 != 0.0 or r1 != 0.0 or r2 != 0.0:
                 gradient[j] += r0 * force[0] + r1 * force[1] + r2 * force[2]
-                for k in range(j + 1):
-                    hessian[j, k] += r0 * weighted[0, k] + r1 * weighted[1, k] + r2 * weighted[2, k]
+                rows[count, 0], rows[count, 1], rows[count, 2] = r0, r1, r2
+                for i in range(3):
+                    weighted[count, i] = metric[i, 0] * r0 + metric[i, 1] * r1 + metric[i, 2] * r2
+                used[count] = j
+                count += 1
+        for m in range(count):
+            for o in range(m + 1):
+                hessian[used[m], used[o]] += (
+                    rows[m, 0] * weighted[o, 0] + rows[m, 1] * weighted[o, 1] + rows[m, 2] * weighted[o, 2]
+                )
     for j in range(n):
-        gradient[j] += terms.open_weight[j] * (q[j] - terms.open_rad[j])
-        gradient[j] += terms.previous_weight * (q[j] - previous[j])
-        hessian[j, j] += terms.open_weight[j] + terms.previous_weight
+        held = hold * terms.previous_weight[j]
+        gradient[j] += terms.open_weight[j] * (q[j] - terms.open_rad[j]) + held * (q[j] - previous[j])
+        hessian[j, j] += terms.open_weight[j] + held
     for c in range(terms.coupled.shape[0]):
         j, k, ratio = terms.coupled[c, 0], terms.coupled[c, 1], terms.coupling_ratio[c]
         tension = terms.coupling_weight * (q[j] - ratio * q[k])
@@ -633,8 +655,8 @@ def _vector_model(
     if terms.per_axis:
         metric[:] = 0.0
         for i in range(3):
-            linear = abs(force[i]) > terms.huber_m
-            metric[i, i] = 0.0 if linear else targets.weight[v]
+            # Of the linear part, what bounds it from above: its own curvature, none, gives no step at all.
+            metric[i, i] = targets.weight[v] * min(terms.huber_m / max(abs(force[i]), _TINY), 1.0)
             force[i] = targets.weight[v] * min(max(force[i], -terms.huber_m), terms.huber_m)
     else:
         error = np.sqrt(error)
@@ -751,6 +773,7 @@ def _box_step(
 def minimise(
     q: np.ndarray,
     previous: np.ndarray,
+    hold: float,
     chain: Chain,
     terms: Terms,
     targets: Targets,
@@ -769,7 +792,7 @@ def minimise(
     damper, held = np.empty(n), np.empty(n, np.bool_)
     for j in range(n):
         q[j] = min(max(q[j], terms.lower[j]), terms.upper[j])
-    cost = evaluate(q, previous, chain, terms, targets, capsules, rotation, position, point)
+    cost = evaluate(q, previous, hold, chain, terms, targets, capsules, rotation, position, point)
     damping, fresh = 1e-4, True
     for iteration in range(1, max_iterations + 1):
         if fresh:
@@ -777,6 +800,7 @@ def minimise(
             linearise(
                 q,
                 previous,
+                hold,
                 chain,
                 terms,
                 targets,
@@ -805,7 +829,9 @@ def minimise(
             for j in range(n):
                 candidate[j] = min(max(q[j] + step[j], terms.lower[j]), terms.upper[j])
                 longest = max(longest, abs(candidate[j] - q[j]))
-            trial = evaluate(candidate, previous, chain, terms, targets, capsules, rotation, position, point)
+            trial = evaluate(
+                candidate, previous, hold, chain, terms, targets, capsules, rotation, position, point
+            )
         # A short step says little when it is the damping that made it short.
         settled = solved and longest <= limits.step_tolerance_rad and damping < _LIGHT_DAMPING
         fresh = trial < cost
@@ -825,10 +851,10 @@ def solve_horizon(
     keypoints: np.ndarray,
     seeds: np.ndarray,
     previous: np.ndarray,
+    hold: float,
     retry_cost: float,
     strength: np.ndarray,
     chain: Chain,
-    first: Terms,
     terms: Terms,
     projection: Projection,
     capsules: Capsules,
@@ -842,8 +868,8 @@ def solve_horizon(
         seeds: (s,n) rad, poses the first instant may start from; the best end wins.
         retry_cost: the first seed is enough if it ends at this cost or below.
         previous: (n,) rad, pose the first instant is pulled toward.
+        hold: how much of that pull there is: 1, or 0 for a first frame.
         strength: (S1+S2,) projection strengths; advanced by the first instant only.
-        first, terms: the Terms of the first instant, and of the later ones.
         result: (k,n) filled with poses, rad.
         report: (k,3) filled with cost, iterations (over all seeds), converged (0 or 1).
     """
@@ -858,7 +884,7 @@ def solve_horizon(
         if instant > 0:
             last = result[instant - 1]
             q[:] = last
-            cost, spent, converged = minimise(q, last, chain, terms, targets, capsules, limits, allowed)
+            cost, spent, converged = minimise(q, last, 1.0, chain, terms, targets, capsules, limits, allowed)
             result[instant] = q
             report[instant, 0], report[instant, 1], report[instant, 2] = cost, spent, converged
             left -= spent
@@ -868,7 +894,9 @@ def solve_horizon(
         for s in range(seeds.shape[0]):
             q[:] = seeds[s]
             allowed = min(limits.max_iterations, left)
-            cost, spent, converged = minimise(q, previous, chain, first, targets, capsules, limits, allowed)
+            cost, spent, converged = minimise(
+                q, previous, hold, chain, terms, targets, capsules, limits, allowed
+            )
             report[0, 1] += spent
             left -= spent
             if s == 0 or cost < report[0, 0]:

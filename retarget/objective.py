@@ -182,13 +182,25 @@ def _terms(
         per_axis=config.type == "position",
         lower=lower,
         upper=upper,
-        open_rad=np.clip(np.zeros(len(names)), lower, upper),
+        open_rad=np.clip(config.open_rad or np.zeros(len(names)), lower, upper),
         open_weight=np.full(len(names), config.open_weight),
-        previous_weight=2.0 * config.normal_delta,
+        previous_weight=_per_joint(
+            names, 2.0 * config.normal_delta, config.steady_joints, config.steady_delta
+        ),
         coupled=np.array(coupled, np.int64).reshape(-1, 2),
         coupling_ratio=np.array([c.ratio for c in config.coupled_joints], np.float64),
         coupling_weight=config.coupling_weight,
     )
+
+
+def _per_joint(names: Sequence[str], value: float, steady: Sequence[str], steady_delta: float) -> np.ndarray:
+    """(n,) pull toward the previous pose, per rad²."""
+    weight = np.full(len(names), value)
+    for joint in steady:
+        if joint not in names:
+            raise RetargetError(f"steady_joints names {joint!r}; use target joints: {', '.join(names)}.")
+        weight[names.index(joint)] = max(value, 2.0 * steady_delta)
+    return weight
 
 
 def _align(kinematics: Kinematics, origin: np.ndarray, projection: Projection, open_rad: np.ndarray) -> None:

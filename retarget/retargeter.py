@@ -12,6 +12,7 @@ from retarget.capsules import deepest_overlap_m
 from retarget.config import Capsule, HandConfig
 from retarget.config_file import read_config
 from retarget.errors import RetargetError
+from retarget.kernels import NOT_FINITE, SOUND, TOO_LARGE, hand_fault
 from retarget.kinematics import Kinematics
 from retarget.objective import rotation_of
 from retarget.solver import Solver
@@ -76,7 +77,7 @@ class Retargeter:
         self.lower_rad = self._solver.kinematics.lower_rad
         self.upper_rad = self._solver.kinematics.upper_rad
         self.home_rad = self._checked_home()
-        self._starts_rad = self._build_starts()
+        self._seeds_rad = self._build_seeds()
         self.reset()
 
     def reset(self) -> None:
@@ -219,37 +220,39 @@ class Retargeter:
         return self._solver.objective(q_rad, self._placed(keypoints), self._strength, anchor)
 
     def _placed(self, keypoints: np.ndarray) -> np.ndarray:
-        """Keypoints (…,21,3) from the wrist; where the hand is, matters to positions only."""
-        return keypoints if self.config.type == "position" else keypoints - keypoints[..., :1, :]
+        """A copy of keypoints (…,21,3) from the wrist; where the hand is, matters to positions only."""
+        return keypoints.copy() if self.config.type == "position" else keypoints - keypoints[..., :1, :]
 
     def _solve(self, keypoints: np.ndarray, t_ns: int) -> np.ndarray:
-        reasons = [_why_no_hand(instant) for instant in keypoints]
-        if reasons[0]:
-            self.status = RetargetStatus(False, 0, float("nan"), reasons[0])
-            return np.tile(self._q_rad, (len(keypoints), 1))
-        usable = self._placed(keypoints).copy()
-        for instant, reason in enumerate(reasons):
-            if reason:
-                usable[instant] = usable[instant - 1]
+        usable, rejected = self._placed(keypoints), ""
+        for instant, hand in enumerate(keypoints):
+            fault = hand_fault(hand, _MAX_REACH_M, *_PALM_RANGE_M)
+            if fault == SOUND:
+                continue
+            rejected = rejected or (f"instant {instant}: " if instant else "") + _why_no_hand(hand, fault)
+            if instant == 0:
+                self.status = RetargetStatus(False, 0, float("nan"), rejected)
+                return np.tile(self._q_rad, (len(keypoints), 1))
+            usable[instant] = usable[instant - 1]
         fresh = self._t_ns is None or not 0 <= t_ns - self._t_ns <= 1e9 * self.config.restart_after_s
         if fresh:
             self._strength[:] = 0.0
-        seeds = np.vstack([self._q_rad[None], self._starts_rad])
+        self._seeds_rad[0] = self._q_rad
         solution = self._solver.solve(
             usable,
-            seeds,
+            self._seeds_rad,
             previous_rad=None if fresh else self._q_rad,
             strength=self._strength,
             retry_cost=-1.0 if fresh else self._retry_cost,
         )
         self._q_rad = solution.q_rad[0].copy()
         self._t_ns = t_ns
-        worst = next((f"instant {i}: {reason}" for i, reason in enumerate(reasons) if reason), "")
+        cost, iterations, converged = solution.report.T.tolist()
         self.status = RetargetStatus(
-            converged=bool(solution.converged.all()) and not worst,
-            iterations=int(solution.iterations.sum()),
-            cost=float(solution.cost[0]),
-            rejected=worst,
+            converged=all(converged) and not rejected,
+            iterations=int(sum(iterations)),
+            cost=cost[0],
+            rejected=rejected,
         )
         return solution.q_rad
 
@@ -271,12 +274,12 @@ class Retargeter:
             )
         return home
 
-    def _build_starts(self) -> np.ndarray:
-        """(s,n) poses spread over the joint ranges, the same for a hand and its mirror image."""
+    def _build_seeds(self) -> np.ndarray:
+        """(s,n) poses to start from: the first is the previous one, the others are spread over the ranges."""
         lower, upper = self._solver.lower_rad, self._solver.upper_rad
         with np.errstate(invalid="ignore"):
             middle = np.where(np.isfinite(lower) & np.isfinite(upper), 0.5 * (lower + upper), 0.0)
-        return np.array([self.home_rad, np.clip(np.zeros(len(lower)), lower, upper), middle])
+        return np.array([self.home_rad, self.home_rad, np.clip(np.zeros(len(lower)), lower, upper), middle])
 
 
 def load(
@@ -297,15 +300,13 @@ def load(
     return retargeter
 
 
-def _why_no_hand(keypoints: np.ndarray) -> str:
-    """ "" for a plausible hand (21,3), else what is wrong with it."""
-    if not np.isfinite(keypoints).all():
+def _why_no_hand(keypoints: np.ndarray, fault: int) -> str:
+    """What `hand_fault` found wrong with keypoints (21,3), in words."""
+    if fault == NOT_FINITE:
         return "the keypoints are not finite"
     with np.errstate(over="ignore"):
         reach = np.sqrt(np.square(keypoints - keypoints[0]).sum(axis=1))
-    if not reach.max() <= _MAX_REACH_M:
+    if fault == TOO_LARGE:
         return f"the hand spans {reach.max():.3g} m, more than {_MAX_REACH_M} m"
     low, high = _PALM_RANGE_M
-    if not low <= reach[9] <= high:
-        return f"wrist and middle knuckle are {reach[9]:.3g} m apart, not {low} to {high} m"
-    return ""
+    return f"wrist and middle knuckle are {reach[9]:.3g} m apart, not {low} to {high} m"

@@ -23,15 +23,26 @@ class Solution:
 
     Attributes:
         q_rad: (k,n).
-        cost: (k,) the objective at the end.
-        iterations: (k,) int.
-        converged: (k,) bool; False where max_iterations ended the search.
+        report: (k,3) cost, iterations and whether it converged, as numbers; see the properties.
     """
 
     q_rad: np.ndarray
-    cost: np.ndarray
-    iterations: np.ndarray
-    converged: np.ndarray
+    report: np.ndarray
+
+    @property
+    def cost(self) -> np.ndarray:
+        """(k,) the objective at the end."""
+        return self.report[:, 0]
+
+    @property
+    def iterations(self) -> np.ndarray:
+        """(k,) int, over all starts."""
+        return self.report[:, 1].astype(int)
+
+    @property
+    def converged(self) -> np.ndarray:
+        """(k,) bool; False where max_iterations ended the search."""
+        return self.report[:, 2] > 0.0
 
 
 class Solver:
@@ -50,7 +61,6 @@ class Solver:
         self.parts = build_objective(config)
         self.kinematics = self.parts.kinematics
         self._terms = self.parts.terms
-        self._unanchored = self._terms._replace(previous_weight=0.0)
         self._projection = self.parts.projection
         self._limits = Limits(
             _FULL_SEARCHES * config.max_iterations,
@@ -79,19 +89,16 @@ class Solver:
             strength: (num_pairs,) projection of each pair, 0–1; the first instant advances it in place.
             retry_cost: further seeds are tried only while the best end costs more than this.
         """
-        keypoints = np.ascontiguousarray(keypoints, np.float64)
-        seeds = np.ascontiguousarray(seeds_rad, np.float64)
         count = len(keypoints)
         q, report = np.empty((count, len(self.joint_names))), np.empty((count, 3))
-        first, anchor = (self._unanchored, seeds[0]) if previous_rad is None else (self._terms, previous_rad)
         solve_horizon(
-            keypoints,
-            seeds,
-            np.ascontiguousarray(anchor, np.float64),
+            np.ascontiguousarray(keypoints, np.float64),
+            np.ascontiguousarray(seeds_rad, np.float64),
+            np.ascontiguousarray(seeds_rad[0] if previous_rad is None else previous_rad, np.float64),
+            0.0 if previous_rad is None else 1.0,
             retry_cost,
             strength,
             self.kinematics.chain,
-            first,
             self._terms,
             self._projection,
             self.parts.capsules,
@@ -99,7 +106,7 @@ class Solver:
             q,
             report,
         )
-        return Solution(q, report[:, 0], report[:, 1].astype(int), report[:, 2] > 0.0)
+        return Solution(q, report)
 
     def cost_of_error(self, error_m: float) -> float:
         """The cost of every vector but the pairs' being error_m off, metres, in plain squares."""
@@ -126,7 +133,7 @@ class Solver:
         """
         q = np.ascontiguousarray(q_rad, np.float64)
         previous = q if previous_rad is None else np.ascontiguousarray(previous_rad, np.float64)
-        terms = self._unanchored if previous_rad is None else self._terms
+        hold, terms = 0.0 if previous_rad is None else 1.0, self._terms
         chain, capsules = self.kinematics.chain, self.parts.capsules
         n, bodies, points, vectors = len(q), len(chain.parent), len(chain.point_body), len(terms.task)
         targets = Targets(np.empty((vectors, 3)), np.empty(vectors), np.empty(vectors), np.empty(vectors))
@@ -135,11 +142,12 @@ class Solver:
         rotation, position, point = np.empty((bodies, 3, 3)), np.empty((bodies, 3)), np.empty((points, 3))
         jacobian, gradient = np.empty((terms.points, 3, n)), np.empty(n)
         hessian, damper = np.empty((n, n)), np.empty(n)
-        cost = evaluate(q, previous, chain, terms, targets, capsules, rotation, position, point)
+        cost = evaluate(q, previous, hold, chain, terms, targets, capsules, rotation, position, point)
         differentiate(chain, rotation, position, point, jacobian)
         linearise(
             q,
             previous,
+            hold,
             chain,
             terms,
             targets,

@@ -50,7 +50,7 @@ def test_finger_pair_is_projected_only_when_both_fingers_meet_the_thumb() -> Non
     both, targets = run(HARD, [hand(0.01, 0.01)])
     assert one[0].tolist() == [1, 0, 0, 0, 0, 0]
     assert both[0].tolist() == [1, 1, 0, 1, 0, 0]
-    assert targets.distance_weight[[0, 1, 3]].tolist() == [200, 200, 400]
+    assert targets.distance_weight[[0, 1, 3]].tolist() == [400, 400, 400]
     assert targets.distance[[0, 1, 3]].tolist() == [0.024, 0.024, 0.03]
     apart, _ = run(HARD, [hand(0.028, 0.028)])  # 40 mm from each other
     assert apart[0].tolist() == [1, 1, 0, 0, 0, 0]
@@ -60,7 +60,7 @@ def test_projected_pair_drops_its_scaled_vector_and_others_keep_theirs() -> None
     keypoints = hand(0.01, 0.08)
     _, targets = run(SMOOTH, [keypoints])
     assert targets.weight.tolist() == [0, 1, 1, 1, 1, 1, 10, 10, 10, 10]
-    assert targets.distance_weight[0] == 200
+    assert targets.distance_weight[0] == RIGHT.primary_weight
     assert not targets.distance_weight[1:].any()
     beta = RIGHT.scaling_factor
     tips = beta * keypoints[[4, 8, 12, 16]] + np.array(RIGHT.finger_tip_offsets_m)

@@ -375,7 +375,7 @@ def test_vector_file_drives_all_joints_where_none_are_named(tmp_path: Path) -> N
 
 
 def test_position_file_with_a_free_base_brings_the_robot_to_the_hand(tmp_path: Path) -> None:
-    keypoints = flat_hand() + np.array([0.1, -0.05, 0.2])
+    keypoints = flat_hand() + np.array([0.3, -0.2, 0.5])
     retargeter, q = solve_file(POSITION, tmp_path, keypoints)
     assert retargeter.joint_names[0] == "dummy_x_translation_joint"
     assert len(retargeter.joint_names) == 12

@@ -8,7 +8,7 @@ from typing import Literal
 
 from app.errors import UsageError
 
-Benchmark = Literal["temporal"]
+Benchmark = Literal["temporal", "retarget"]
 
 
 @dataclass(frozen=True)
@@ -18,14 +18,15 @@ class BenchSettings:
     json: Path | None = None
     """Also write all numbers to this .json file."""
     quick: bool = False
-    """Fewer clips and conditions: a minute or two instead of ten, more with --runs."""
+    """Fewer clips and conditions: a minute or two instead of ten, more with --runs; a minute instead of
+    three for retarget."""
     data: Path = Path("..") / "shared" / "data"
     """Directory of recordings with rendered/, video/ and motion/; what it lacks is left out."""
     runs: tuple[str, ...] = ()
-    """Training runs to measure too, each as NAME=DIR. Names that begin with "ablation:" go to a table of
-    their own."""
+    """temporal: training runs to measure too, each as NAME=DIR. Names that begin with "ablation:" go to a
+    table of their own."""
     network: Path | None = None
-    """ONNX file of the product's temporal stage, instead of the one that ships."""
+    """temporal: ONNX file of the product's temporal stage, instead of the one that ships."""
     output: Path | None = None
     """Where the results go (default: a new folder in runs/)."""
 

@@ -1,0 +1,1 @@
+"""bench retarget: our retargeting beside its peers, on the same poses, in one run."""
