@@ -151,7 +151,7 @@ def test_left_hand_is_the_mirror_image_of_the_right(right: Retargeter) -> None:
 def test_left_hand_mirrors_the_right_through_the_recording(right: Retargeter, recording: np.ndarray) -> None:
     left = load("allegro_left")
     few = recording[::4]
-    np.testing.assert_allclose(mirror_joints(solve_all(left, few * MIRROR)), solve_all(right, few), atol=1e-3)
+    np.testing.assert_allclose(mirror_joints(solve_all(left, few * MIRROR)), solve_all(right, few), atol=5e-3)
 
 
 # Continuity of a pinch

@@ -1,0 +1,47 @@
+"""`check-hand` from its flags to the report, the picture and the config."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from app.check_hand.check import check_hand
+from app.check_hand.picture import write_picture
+from app.check_hand.proposal import relative_to
+from app.check_hand.report import closing_line, report_lines
+from app.check_hand.settings import CheckHandSettings, check_settings
+from app.errors import AppError
+
+
+def run_check_hand(urdf: Path, settings: CheckHandSettings) -> tuple[list[str], int]:
+    """The lines to print and the exit status: 1 if something would make the hand move wrongly.
+
+    Args:
+        urdf: a URDF, or the name of a hand that ships.
+        settings: the flags.
+
+    Raises:
+        UsageError: a flag cannot be followed.
+        RetargetError: a file is missing or unusable.
+        AppError: the URDF is not a hand, or a file cannot be written.
+    """
+    check_settings(settings)
+    check = check_hand(urdf, settings)
+    lines = report_lines(check)
+    write_picture(check, settings.output)
+    lines += ["", "a ready config", "", *check.proposal.splitlines(), ""]
+    if settings.write is not None:
+        _write(
+            settings.write, relative_to(check.proposal, check.description.tree.path, settings.write.parent)
+        )
+        lines.append(f"config: {settings.write}")
+    lines += [f"picture: {settings.output}", closing_line(check)]
+    return lines, 1 if check.wrong else 0
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise AppError(f"cannot write {path} ({error.strerror}); give another --write") from error
