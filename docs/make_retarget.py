@@ -1,4 +1,4 @@
-"""Writes the measured block of docs/retargeting.md and its pictures from the results of a benchmark.
+"""Writes the measured blocks of docs/retargeting.md and README.md from the results of a benchmark.
 
 python launch.py bench retarget --output runs/bench
 python docs/make_retarget.py runs/bench/retarget.json
@@ -19,10 +19,12 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from app.bench.retargeting.plots import draw
-from app.bench.retargeting.tables import markdown
+from app.bench.retargeting.tables import markdown, summary
 
 DOCS = ROOT / "docs"
 PAGE = DOCS / "retargeting.md"
+README = ROOT / "README.md"
+README_BLOCK = re.compile(r"(<!-- retarget: [^\n]*-->\n).*?(<!-- /retarget -->)", re.DOTALL)
 NEW_PAGE = "# Retargeting\n\n<!-- measured: written by docs/make_retarget.py -->\n<!-- /measured -->\n"
 BLOCK = re.compile(r"(<!-- measured: [^\n]*-->\n).*?(<!-- /measured -->)", re.DOTALL)
 QUALITY = 85
@@ -49,6 +51,8 @@ def main() -> None:
             links[name] = f"images/{picture.name}"
     report = re.sub("^## ", "### ", markdown(results, links), flags=re.MULTILINE)  # the page has a heading
     PAGE.write_text(BLOCK.sub(lambda m: f"{m[1]}\n{report}\n{m[2]}", page), encoding="utf-8")
+    text, figures = README.read_text(encoding="utf-8"), summary(results)
+    README.write_text(README_BLOCK.sub(lambda m: m[1] + figures + m[2], text), encoding="utf-8")
 
 
 if __name__ == "__main__":
