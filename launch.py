@@ -12,12 +12,14 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import tyro
 
 from app.bench.settings import Benchmark, BenchSettings
+from app.check_hand.settings import CheckHandSettings
 from app.errors import AppError, UsageError
+from app.robot_settings import RobotSettings
 from app.settings import TeleopSettings
 from models.errors import ModelError
 from retarget.errors import RetargetError
@@ -75,23 +77,31 @@ class Replay:
 class Robot:
     """The robot server alone, for clients in other processes."""
 
-    robot: Literal["sim"] = "sim"
-    """Which robot: sim is a simulated Allegro hand."""
-    hand: Literal["right", "left"] = "right"
-    """Which hand of it."""
-    host: str = "127.0.0.1"
-    """Address of this machine to listen on."""
-    port: int = 5570
-    """First of three ports in a row: targets, state, control."""
+    settings: Annotated[RobotSettings, tyro.conf.OmitArgPrefixes] = field(default_factory=RobotSettings)
 
     def run(self) -> int:
-        from robot.server import RobotServerConfig, run
+        from robot.server import run
 
-        if not 0 <= self.port <= 65533:
-            raise UsageError(
-                f"--port is from 1 to 65533 (two more follow), or 0 for free ones, not {self.port}"
-            )
-        run(RobotServerConfig(hand=self.hand, host=self.host, port=self.port))
+        if self.settings.dry_run:
+            logging.getLogger("robot.emulator.port").setLevel(logging.INFO)
+        run(self.settings.server_config())
+        return 0
+
+
+@dataclass(frozen=True)
+class Keys:
+    """Write keys with which a robot server may be reached from other machines: its own, and a client's."""
+
+    directory: Path = Path("keys")
+    """Where they go; what is there is never overwritten."""
+    client: str = "client"
+    """Name of the client. Another name adds one more to the server's list."""
+
+    def run(self) -> int:
+        from robot.keys import create_keys
+
+        for line in create_keys(self.directory, self.client):
+            print(line)
         return 0
 
 
@@ -109,18 +119,40 @@ class Doctor:
 
 
 @dataclass(frozen=True)
+class CheckHand:
+    """Look at a robot hand's URDF: axes, fingertips, joints; say what is wrong, write a config, draw it."""
+
+    urdf: tyro.conf.Positional[Path]
+    """A URDF file, or the name of a hand that ships, such as allegro_right."""
+    settings: Annotated[CheckHandSettings, tyro.conf.OmitArgPrefixes] = field(
+        default_factory=CheckHandSettings
+    )
+
+    def run(self) -> int:
+        from app.check_hand.run import run_check_hand
+
+        lines, status = run_check_hand(self.urdf, self.settings)
+        for line in lines:
+            print(line)
+        return status
+
+
+@dataclass(frozen=True)
 class Bench:
     """Measure a part of the program against the truth and against simpler methods."""
 
     what: tyro.conf.Positional[Benchmark]
-    """temporal: errors, jitter, lag, prediction and speed of everything that smooths."""
+    """temporal: errors, jitter, lag, prediction and speed of everything that smooths. retarget: our solver
+    beside dex-retargeting and dexi-rs, if installed: time, cost, pinches, collisions."""
     settings: Annotated[BenchSettings, tyro.conf.OmitArgPrefixes] = field(default_factory=BenchSettings)
 
     def run(self) -> int:
-        from app.bench.temporal import run_temporal
-
         logging.getLogger("app.bench").setLevel(logging.INFO)
-        for line in run_temporal(self.settings):
+        if self.what == "retarget":
+            from app.bench.retargeting.run import run_retarget as run_bench
+        else:
+            from app.bench.temporal import run_temporal as run_bench
+        for line in run_bench(self.settings):
             print(line)
         return 0
 
@@ -145,7 +177,9 @@ Command = (
     | Annotated[Teleop, tyro.conf.subcommand("teleop")]
     | Annotated[Replay, tyro.conf.subcommand("replay")]
     | Annotated[Robot, tyro.conf.subcommand("robot")]
+    | Annotated[Keys, tyro.conf.subcommand("keys")]
     | Annotated[Doctor, tyro.conf.subcommand("doctor")]
+    | Annotated[CheckHand, tyro.conf.subcommand("check-hand")]
     | Annotated[Bench, tyro.conf.subcommand("bench")]
     | Annotated[Train, tyro.conf.subcommand("train")]
 )
@@ -162,7 +196,7 @@ def _teleop(settings: TeleopSettings) -> int:
     return 0
 
 
-def parse(arguments: list[str]) -> Demo | Teleop | Replay | Robot | Doctor | Bench | Train:
+def parse(arguments: list[str]) -> Demo | Teleop | Replay | Robot | Keys | Doctor | CheckHand | Bench | Train:
     """The command on the command line.
 
     Raises:

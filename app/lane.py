@@ -48,7 +48,6 @@ class HandLane:
         retargeter: Retargeter,
         clock: Clock,
         horizon_ms: float | None,
-        clock_offset_ns: int = 0,
     ) -> None:
         """
         Args:
@@ -57,14 +56,12 @@ class HandLane:
             retargeter: to the robot hand it drives.
             clock: of the run; capture times are on it.
             horizon_ms: how far past capture to aim, ms; None makes up for the time passed since capture.
-            clock_offset_ns: robot server's clock minus ours.
         """
         self.temporal = temporal
         self.retargeter = retargeter
         self._window = window
         self._clock = clock
         self._horizon_ms = horizon_ms
-        self._clock_offset_ns = clock_offset_ns
         self._seq = 0
         self._q_last_rad = retargeter.home_rad
 
@@ -126,7 +123,6 @@ class HandLane:
             t_ns=t_ns,
             q_rad=q_rad,
             wrist=wrist,
-            meta={"clock_offset_ns": self._clock_offset_ns},
         )
 
 

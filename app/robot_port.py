@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import asdict
+from pathlib import Path
 from typing import Protocol
 
 from app.auto_arm import AutoArm
@@ -26,7 +27,6 @@ SILENCE_NS = 2_000_000_000  # a server states its joints many times a second: af
 class RobotPort(Protocol):
     """One robot hand, as the pipeline sees it."""
 
-    clock_offset_ns: int
     endpoint: str | None
 
     def send(self, message: JointTrajectory) -> RobotState | None:
@@ -49,7 +49,6 @@ class RobotPort(Protocol):
 class NoRobot:
     """Nothing listens: `--robot none`."""
 
-    clock_offset_ns = 0
     endpoint: str | None = None
 
     def send(self, message: JointTrajectory) -> None:
@@ -82,7 +81,6 @@ class ServerRobot:
         self._state: RobotState | None = None
         self._t_last_state_ns: int | None = None
         self._closed = False
-        self.clock_offset_ns = 0 if link.lockstep else link.clock_offset_ns
         self.endpoint: str | None = address
 
     def send(self, message: JointTrajectory) -> RobotState | None:
@@ -151,7 +149,7 @@ class ServerRobot:
                 self._process.close()
 
 
-def open_robot(spec: str, hand: Hand, realtime: bool, arm: bool) -> RobotPort:
+def open_robot(spec: str, hand: Hand, realtime: bool, arm: bool, keys: Path | None = None) -> RobotPort:
     """The robot port that `--robot SPEC` names.
 
     Args:
@@ -159,13 +157,14 @@ def open_robot(spec: str, hand: Hand, realtime: bool, arm: bool) -> RobotPort:
         hand: "right" or "left"; the robot hand of the same side is driven.
         realtime: False steps a simulation on the file's own clock.
         arm: arm a server at tcp://…; a simulation started here is always armed.
+        keys: folder with this client's keys, for a server at tcp://… that has keys.
 
     Raises:
-        RobotError: no server answers there, or the simulation does not start.
+        RobotError: no server answers there, the keys are not right, or the simulation does not start.
     """
     if spec == "none":
         return NoRobot()
     if spec == "sim":
         process = spawn_simulation(hand, lockstep=not realtime)
         return ServerRobot(process.endpoint, process.connect(), arm=True, process=process)
-    return ServerRobot(spec, connect(spec, hand), arm=arm)
+    return ServerRobot(spec, connect(spec, hand, keys=keys), arm=arm)

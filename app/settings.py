@@ -26,6 +26,8 @@ class TeleopSettings:
     """The operator's hand that drives the robot hand."""
     robot: str = "sim"
     """sim starts a simulated Allegro; none sends nothing; tcp://HOST:PORT is a running robot server."""
+    keys: Path | None = None
+    """Folder with this client's keys, for a robot server that has keys; see keys --help."""
     temporal: TemporalChoice = "posebert"
     """What turns noisy detections into a trajectory: posebert is the learned model; one-euro filters; none
     passes detections on as they are."""
@@ -77,6 +79,8 @@ def check_settings(settings: TeleopSettings) -> None:
             parse_endpoint(settings.robot)
         except RobotError as error:
             raise UsageError(f"--robot is sim, none or tcp://HOST:PORT, not {settings.robot!r}") from error
+    if settings.keys is not None and not settings.robot.startswith("tcp://"):
+        raise UsageError(f"--keys is for --robot tcp://HOST:PORT; {settings.robot} takes none")
     if settings.max_frames is not None and settings.max_frames < 1:
         raise UsageError(f"--max-frames is at least 1, not {settings.max_frames}")
     if settings.network is not None and settings.temporal != "posebert":

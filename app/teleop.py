@@ -86,7 +86,7 @@ def run_teleop(settings: TeleopSettings) -> RunResult:
             stack.callback(loop.recorder.close)
         if not headless:
             endpoints = [run.robot.endpoint for run in hands.values() if run.robot.endpoint]
-            loop.viewer = ViewerLink(f"PoseHand  {source.name}", endpoints)
+            loop.viewer = ViewerLink(f"PoseHand  {source.name}", endpoints, settings.keys)
             stack.callback(loop.viewer.close)
         return _run(loop, settings, source, detector, hands, run_dir, interrupt)
 
@@ -100,7 +100,7 @@ def _set_up(
     stack: contextlib.ExitStack,
 ) -> HandRun:
     """One hand's lane and robot, closed by `stack`."""
-    robot = open_robot(settings.robot, hand, settings.realtime, settings.arm)
+    robot = open_robot(settings.robot, hand, settings.realtime, settings.arm, settings.keys)
     stack.callback(robot.close)
     lane = HandLane(
         ObservationWindow(hand, Camera.assumed(source.size_px)),
@@ -108,7 +108,6 @@ def _set_up(
         load_retargeter(f"allegro_{hand}"),
         clock,
         parse_horizon_ms(settings.horizon_ms),
-        robot.clock_offset_ns,
     )
     keep_trace = headless or settings.trace is not None
     trace = Trace(lane.temporal.horizon_s, lane.retargeter.joint_names) if keep_trace else None

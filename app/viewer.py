@@ -8,6 +8,7 @@ import logging
 import signal
 import sys
 import threading
+from pathlib import Path
 
 import numpy as np
 import pyqtgraph as pg
@@ -156,6 +157,7 @@ def main() -> int:
     parser.add_argument("--commands", required=True)
     parser.add_argument("--title", default="PoseHand")
     parser.add_argument("--robot", action="append", default=[])
+    parser.add_argument("--keys", type=Path)
     arguments = parser.parse_args()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the pipeline's; the window ends with it
     context = zmq.Context()
@@ -168,7 +170,7 @@ def main() -> int:
     commands.connect(arguments.commands)
 
     application = QtWidgets.QApplication(sys.argv[:1])
-    robots = [connect(endpoint, hand=None) for endpoint in arguments.robot]
+    robots = [connect(endpoint, keys=arguments.keys) for endpoint in arguments.robot]
     viewer = Viewer(snapshots, commands, robots)
     viewer.setWindowTitle(arguments.title)
     viewer.resize(1180, 640)

@@ -27,11 +27,12 @@ COMMANDS = ("arm", "disarm", "home", "stop", "reset", "quit")
 class ViewerLink:
     """A running window."""
 
-    def __init__(self, title: str, robot_endpoints: list[str]) -> None:
+    def __init__(self, title: str, robot_endpoints: list[str], keys: Path | None = None) -> None:
         """
         Args:
             title: of the window.
             robot_endpoints: robot servers the window stops directly, without the pipeline's help.
+            keys: folder with this client's keys, for robot servers that have keys.
 
         Raises:
             AppError: the window did not open.
@@ -50,6 +51,7 @@ class ViewerLink:
             *("--commands", f"tcp://127.0.0.1:{command_port}"),
             *("--title", title),
             *(argument for endpoint in robot_endpoints for argument in ("--robot", endpoint)),
+            *(() if keys is None else ("--keys", str(keys.absolute()))),  # it runs in another folder
         ]
         self._process = subprocess.Popen(
             [sys.executable, "-m", "app.viewer", *arguments],

@@ -5,13 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from types import ModuleType
 from typing import Any
 
 from robot.errors import RobotError
-from robot.hands import HandSpec
 
 
 @contextlib.contextmanager
@@ -47,10 +46,18 @@ def load_pybullet() -> ModuleType:
     return pybullet
 
 
-def joint_indices(bullet: Any, client: int, body: int, spec: HandSpec) -> list[int]:
-    """Bullet's joint numbers of the hand's joints, in the order of `spec.joint_names`."""
+def link_indices(bullet: Any, client: int, body: int) -> dict[str, int]:
+    """Bullet's number of every link by name; its base has none and is left out."""
+    return {
+        bullet.getJointInfo(body, i, physicsClientId=client)[12].decode(): i
+        for i in range(bullet.getNumJoints(body, physicsClientId=client))
+    }
+
+
+def joint_indices(bullet: Any, client: int, body: int, names: Sequence[str]) -> list[int]:
+    """Bullet's numbers of the joints called `names`, in that order."""
     numbers = {
         bullet.getJointInfo(body, i, physicsClientId=client)[1].decode(): i
         for i in range(bullet.getNumJoints(body, physicsClientId=client))
     }
-    return [numbers[name] for name in spec.joint_names]
+    return [numbers[name] for name in names]

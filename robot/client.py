@@ -8,31 +8,32 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import msgpack
 import zmq
 
 from robot import fields as check
 from robot.allegro_model import Hand
-from robot.clock import OFFSET_KEY, ClockSample, clock_offset_ns
+from robot.clock import OFFSET_KEY, ClockEstimate
+from robot.clock_watch import TIMEOUT_MS, ClockWatch
 from robot.endpoint import Endpoint, parse_endpoint
 from robot.errors import RobotError
 from robot.intake import PUBLISHER_KEY
+from robot.keys import ClientKeys, read_client_keys
 from robot.messages import (
-    MAX_MESSAGE_BYTES,
     JointTrajectory,
     MessageError,
     RobotState,
     decode_state,
     encode_trajectory,
 )
+from robot.requester import Requester, open_socket
 from robot.supervisor_config import Counters
 
 log = logging.getLogger(__name__)
 
-_CLOCK_SAMPLES = 8
 _TIMEOUT_S = 2.0
 _STEP_SLICE_NS = 1_000_000_000  # takes a server 50 to 200 ms, well within the time-out
 _LONGEST_STEP_NS = 3600 * 10**9  # a longer one is a clock gone wrong, and would take minutes
@@ -68,30 +69,27 @@ class RobotLink:
         robot: the server's name for its robot.
         joint_names: the robot's joints in its own order.
         lockstep: whether the server's time is virtual.
-        clock_offset_ns: server clock minus this machine's monotonic clock, ns.
     """
 
-    def __init__(self, endpoint: Endpoint, hand: Hand | None, timeout_s: float) -> None:
+    def __init__(
+        self, endpoint: Endpoint, hand: Hand | None, timeout_s: float, keys: ClientKeys | None = None
+    ) -> None:
         self.endpoint = endpoint
         self._publisher = secrets.token_hex(4)
-        self._timeout_ms = int(1000 * timeout_s)
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self._control: zmq.Socket[bytes] | None = None
-        self._control_lock = threading.Lock()
+        self._requester = Requester(self._context, endpoint, keys, int(1000 * timeout_s))
+        self._clock: ClockWatch | None = None
         self._publish_lock = threading.Lock()
         self._state_lock = threading.Lock()
         self._last_state: RobotState | None = None
         self._stepped_ns = 0  # virtual time that the newest step reached
         self._closed = False
 
-        self._targets = self._context.socket(zmq.PUB)
+        self._targets = open_socket(self._context, zmq.PUB, keys)
         self._targets.setsockopt(zmq.CONFLATE, 1)  # only the newest target matters
-        self._targets.setsockopt(zmq.LINGER, 0)
         self._targets.connect(endpoint.targets)
-        self._states = self._context.socket(zmq.SUB)
+        self._states = open_socket(self._context, zmq.SUB, keys)
         self._states.setsockopt(zmq.CONFLATE, 1)
-        self._states.setsockopt(zmq.MAXMSGSIZE, MAX_MESSAGE_BYTES)
-        self._states.setsockopt(zmq.LINGER, 0)
         self._states.setsockopt(zmq.SUBSCRIBE, b"state/")
         self._states.connect(endpoint.state)
         try:
@@ -105,10 +103,22 @@ class RobotLink:
             self.robot = status.robot
             self.joint_names = status.state.joint_names
             self.lockstep = status.lockstep
-            self.clock_offset_ns = 0 if self.lockstep else self._measure_offset()
+            if not self.lockstep:
+                background = Requester(self._context, endpoint, keys, TIMEOUT_MS)
+                self._clock = ClockWatch(self._requester, background)
         except RobotError:
             self.close()
             raise
+
+    @property
+    def clock(self) -> ClockEstimate:
+        """What is known about the server's clock now; kept up in the background, all zero in lock-step."""
+        return ClockEstimate() if self._clock is None else self._clock.estimate
+
+    @property
+    def clock_offset_ns(self) -> int:
+        """Server clock minus this machine's monotonic clock now, ns."""
+        return self.clock.offset_ns(time.monotonic_ns())
 
     # -- targets and state
     # ---------------------------------------------------------------------------------------
@@ -116,8 +126,8 @@ class RobotLink:
     def publish(self, trajectory: JointTrajectory) -> None:
         """Send a target; never blocks, and a newer one replaces one that has not left yet.
 
-        Times in it are on this machine's monotonic clock; the measured clock offset and a name of this link
-        travel along in `meta`.
+        Times in it are on this machine's monotonic clock; the clock offset at its publication, and a name of
+        this link where it has none, travel along in `meta`.
 
         Raises:
             RobotError: the link is closed, or the message is too large.
@@ -140,10 +150,9 @@ class RobotLink:
             return self._last_state
 
     def _encode(self, trajectory: JointTrajectory) -> bytes:
-        extras: dict[str, Any] = {PUBLISHER_KEY: self._publisher}
-        if self.clock_offset_ns:
-            extras[OFFSET_KEY] = self.clock_offset_ns
-        return encode_trajectory(replace(trajectory, meta={**extras, **trajectory.meta}))
+        meta: dict[str, Any] = {PUBLISHER_KEY: self._publisher, **trajectory.meta}
+        offset_ns = self.clock.offset_ns(trajectory.t_publish_ns)
+        return encode_trajectory(replace(trajectory, meta={**meta, OFFSET_KEY: offset_ns}))
 
     def step(self, trajectory: JointTrajectory | None, until_ns: int) -> RobotState:
         """Lock-step only: offer `trajectory` at its time of publication, run to `until_ns`, return the state
@@ -239,38 +248,8 @@ class RobotLink:
                 "update one side."
             ) from error
 
-    def _measure_offset(self) -> int:
-        samples = []
-        for _ in range(_CLOCK_SAMPLES):
-            asked_ns = time.monotonic_ns()
-            reply = self._request({"command": "clock"})
-            received_ns = time.monotonic_ns()
-            samples.append(ClockSample(asked_ns, check.integer("t_ns", reply.get("t_ns")), received_ns))
-        return clock_offset_ns(samples)
-
     def _request(self, request: dict[str, Any]) -> dict[str, Any]:
-        """One request and its reply; after a time-out the socket is replaced, as REQ would wait for ever."""
-        with self._control_lock:
-            self._refuse_closed()
-            if self._control is None:
-                self._control = self._context.socket(zmq.REQ)
-                self._control.setsockopt(zmq.LINGER, 0)
-                self._control.setsockopt(zmq.MAXMSGSIZE, MAX_MESSAGE_BYTES)
-                self._control.connect(self.endpoint.control)
-            self._control.send(msgpack.packb(request))
-            if not self._control.poll(self._timeout_ms):
-                self._control.close(linger=0)
-                self._control = None
-                raise RobotError(
-                    f"no robot server answers at {self.endpoint}; "
-                    "start one with: python launch.py robot --robot sim"
-                )
-            reply = check.mapping("reply", check.unpack(self._control.recv()))
-        if reply.get("ok") is not True:
-            raise RobotError(
-                str(reply.get("error", f"The robot at {self.endpoint} refused without saying why."))
-            )
-        return reply
+        return self._requester.ask(request)
 
     def _refuse_closed(self) -> None:
         if self._closed:
@@ -278,13 +257,15 @@ class RobotLink:
 
     def close(self) -> None:
         """Close the sockets; the robot itself notices by its watchdog. Calling it twice does no harm."""
-        with self._control_lock, self._publish_lock, self._state_lock:
+        with self._publish_lock, self._state_lock:
             if self._closed:
                 return
             self._closed = True
-            for socket in (self._targets, self._states, self._control):
-                if socket is not None:
-                    socket.close(linger=0)
+            for socket in (self._targets, self._states):
+                socket.close(linger=0)
+        if self._clock is not None:
+            self._clock.close()
+        self._requester.close()
         self._context.term()
 
     def __enter__(self) -> RobotLink:
@@ -296,15 +277,20 @@ class RobotLink:
         self.close()
 
 
-def connect(address: str, hand: Hand | None = None, timeout_s: float = _TIMEOUT_S) -> RobotLink:
+def connect(
+    address: str, hand: Hand | None = None, timeout_s: float = _TIMEOUT_S, keys: Path | None = None
+) -> RobotLink:
     """Connect to a robot server; `hand` of the link tells which hand it drives.
 
     Args:
         address: tcp://HOST:PORT, the first of its three ports.
         hand: the hand it must drive; either if None.
         timeout_s: how long to wait for each answer, s.
+        keys: folder with this client's keys, for a server that has keys.
 
     Raises:
-        RobotError: the address is malformed, nothing answers there, or it drives another hand than `hand`.
+        RobotError: the address is malformed, nothing answers there, it drives another hand than `hand`,
+            or the keys are unusable or not those of this server.
     """
-    return RobotLink(parse_endpoint(address), hand, timeout_s)
+    client_keys = None if keys is None else read_client_keys(keys)
+    return RobotLink(parse_endpoint(address), hand, timeout_s, client_keys)

@@ -8,6 +8,7 @@ from typing import Any
 import msgpack
 
 from robot import fields as check
+from robot.allegro_runtime import AllegroRuntime
 from robot.clock import on_server_clock
 from robot.messages import MAX_REQUEST_BYTES, VERSION, MessageError, decode_trajectory, encode_state
 from robot.runtime import RobotRuntime
@@ -16,7 +17,7 @@ from robot.supervisor import COMMANDS
 MAX_STEP_NS = 5_000_000_000  # one lock-step request may not occupy the server for long
 
 
-def answer(frames: list[bytes], runtime: RobotRuntime, t_ns: int, lockstep: bool) -> bytes:
+def answer(frames: list[bytes], runtime: RobotRuntime | AllegroRuntime, t_ns: int, lockstep: bool) -> bytes:
     """The reply to one request.
 
     Args:
@@ -51,7 +52,9 @@ def _request(frames: list[bytes]) -> dict[str, Any]:
     return request
 
 
-def _answer(request: dict[str, Any], runtime: RobotRuntime, t_ns: int, lockstep: bool) -> dict[str, Any]:
+def _answer(
+    request: dict[str, Any], runtime: RobotRuntime | AllegroRuntime, t_ns: int, lockstep: bool
+) -> dict[str, Any]:
     command = request["command"]
     if command in COMMANDS:
         refusal = runtime.supervisor.command(command, t_ns)
@@ -66,7 +69,7 @@ def _answer(request: dict[str, Any], runtime: RobotRuntime, t_ns: int, lockstep:
     raise MessageError(f"There is no command {check.shorten(command)}; the commands are {legal}.")
 
 
-def _status(runtime: RobotRuntime, lockstep: bool) -> dict[str, Any]:
+def _status(runtime: RobotRuntime | AllegroRuntime, lockstep: bool) -> dict[str, Any]:
     return {
         "ok": True,
         "version": VERSION,
@@ -79,7 +82,7 @@ def _status(runtime: RobotRuntime, lockstep: bool) -> dict[str, Any]:
     }
 
 
-def _step(request: dict[str, Any], runtime: RobotRuntime, lockstep: bool) -> dict[str, Any]:
+def _step(request: dict[str, Any], runtime: RobotRuntime | AllegroRuntime, lockstep: bool) -> dict[str, Any]:
     """Offer a trajectory at the time it was published, then let virtual time run to `until_ns`."""
     if not lockstep:
         raise MessageError("This server runs in real time and takes no step; start it with --lockstep.")

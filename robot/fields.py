@@ -19,8 +19,10 @@ MAX_INSTANTS = 64
 MAX_JOINTS = 64
 MAX_NAME_LENGTH = 64
 MAX_META_ENTRIES = 32
+MAX_COUNTERS = 128
 MAX_META_TEXT_LENGTH = 256
 MAX_ELEMENTS = 256  # of any list or map: more than any field may have, so that its own check can name it
+MAX_CONTAINERS = 512  # lists and maps of a message; to make many thousands would take the loop 10 ms
 MAX_TIME_NS = 2**62  # 146 years; leaves room to add a clock offset without overflow
 MAX_NUMBER = 1e6  # larger angles or positions are nonsense, and their differences could overflow
 
@@ -44,9 +46,24 @@ def shorten(value: object) -> str:
 
 def unpack(payload: bytes) -> Any:
     """The msgpack value in `payload`, as plain Python."""
+    left = MAX_CONTAINERS
+
+    def count(container: Any) -> Any:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise MessageError(f"A message holds over {MAX_CONTAINERS} lists and maps; no legal one does.")
+        return container
+
     try:
         return msgpack.unpackb(
-            payload, raw=False, strict_map_key=True, max_array_len=MAX_ELEMENTS, max_map_len=MAX_ELEMENTS
+            payload,
+            raw=False,
+            strict_map_key=True,
+            max_array_len=MAX_ELEMENTS,
+            max_map_len=MAX_ELEMENTS,
+            list_hook=count,
+            object_hook=count,
         )
     except (ValueError, TypeError, OverflowError, RecursionError, msgpack.UnpackException) as error:
         raise MessageError(f"A message is not valid msgpack ({shorten(str(error))}).") from error
@@ -135,8 +152,8 @@ def numbers(name: str, value: object, most: int) -> np.ndarray:
 def counts(name: str, value: object) -> dict[str, int]:
     """A small flat map of text to counts."""
     entries = mapping(name, value)
-    if len(entries) > MAX_META_ENTRIES:
-        raise MessageError(f"{name} has {len(entries)} entries; at most {MAX_META_ENTRIES} are accepted.")
+    if len(entries) > MAX_COUNTERS:
+        raise MessageError(f"{name} has {len(entries)} entries; at most {MAX_COUNTERS} are accepted.")
     return {
         text(f"a key of {name}", k, MAX_NAME_LENGTH): integer(f"{name}.{k}", v) for k, v in entries.items()
     }

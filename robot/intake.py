@@ -55,6 +55,10 @@ class TargetIntake:
         """Drop the target; only one that comes later will be followed."""
         self.playback = None
 
+    def forget_publisher(self) -> None:
+        """Drop the target and who sent it; whoever comes first from now on is followed."""
+        self.playback = self._last = None
+
     def offer(self, trajectory: JointTrajectory, t_ns: int) -> str:
         """Take a trajectory if it may move this robot; see `Supervisor.offer`."""
         counters, config = self._counters, self._config
@@ -86,7 +90,7 @@ class TargetIntake:
         if not trajectory.valid or trajectory.source_state == "lost":
             counters.not_fresh += 1
             return "The target says that there is nothing to follow."
-        playback = Playback.of(trajectory, columns, self._limits)
+        playback = Playback.of(trajectory, columns, self._limits, config.limit_margin_rad)
         refusal = self._follows_on(playback, t_ns)
         if refusal:
             counters.discontinuities += 1

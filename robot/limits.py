@@ -22,7 +22,6 @@ import numpy as np
 
 from robot.errors import RobotError
 
-
 _ROUNDING_RAD_S = 1e-9
 
 
@@ -61,7 +60,7 @@ class JointLimits:
                 raise RobotError(f"Joint limits {name} hold zero or less; every value must be positive.")
 
     def within(self, margin_rad: float) -> JointLimits:
-        """Limits that are `margin_rad` narrower at either end, or a third of a joint's range if that is less."""
+        """Limits narrower by `margin_rad` at either end, or by a third of a joint's range if that is less."""
         margin = np.minimum(margin_rad, (self.upper_rad - self.lower_rad) / 3.0)
         return replace(self, lower_rad=self.lower_rad + margin, upper_rad=self.upper_rad - margin)
 

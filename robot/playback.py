@@ -17,7 +17,7 @@ class Playback:
     Attributes:
         t_ns: (k,) int64 increasing instants, server clock.
         q_rad: (k,n) float64, robot joint order, finite and within the joint limits.
-        clipped: how many joints had to be clipped to a joint limit at some instant.
+        clipped: how many joints were beyond their limits at some instant.
         begun_ns: when it took over from the trajectory before it.
         gap_rad: (n,) how far that one was from this one then; it fades away within `blend_ns`.
         blend_ns: 0 to be followed exactly from the start.
@@ -31,10 +31,21 @@ class Playback:
     blend_ns: int = 0
 
     @staticmethod
-    def of(trajectory: JointTrajectory, columns: list[int], limits: JointLimits) -> Playback:
-        """The playback of a valid trajectory; `columns[i]` is the column of the robot's joint i."""
-        q_rad, changed = limits.clip(trajectory.q_rad[:, columns])
-        return Playback(trajectory.t_ns, q_rad, int(changed.any(axis=0).sum()))
+    def of(
+        trajectory: JointTrajectory, columns: list[int], limits: JointLimits, margin_rad: float = 0.0
+    ) -> Playback:
+        """The playback of a valid trajectory.
+
+        Args:
+            trajectory: the message.
+            columns: `columns[i]` is the column of the robot's joint i.
+            limits: what it is kept within.
+            margin_rad: what is at most so far beyond them is clipped, but not counted.
+        """
+        wanted_rad = trajectory.q_rad[:, columns]
+        q_rad, _ = limits.clip(wanted_rad)
+        beyond = np.abs(wanted_rad - q_rad) > margin_rad
+        return Playback(trajectory.t_ns, q_rad, int(beyond.any(axis=0).sum()))
 
     def after(self, before: Playback, t_ns: int, blend_ns: int) -> Playback:
         """This playback taking over at `t_ns` from the one before without a step."""

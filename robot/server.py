@@ -6,6 +6,7 @@ Runs as `python -m robot.server --hand right --port 0 [--lockstep] [--parent-pip
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import logging
 import os
@@ -15,16 +16,21 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import FrameType
 
 import zmq
 
 from robot.allegro_model import HANDS, Hand
+from robot.allegro_runtime import AllegroRuntime, AllegroSettings, open_allegro
 from robot.control import answer
 from robot.endpoint import DEFAULT_HOST, DEFAULT_PORT, Endpoint, ServerSockets, bind
 from robot.errors import RobotError
+from robot.keys import read_server_keys
 from robot.messages import encode_state, target_topic
+from robot.realtime import request_realtime
 from robot.runtime import RobotRuntime
+from robot.scene import SceneConfig
 from robot.simulation import STEP_NS
 from robot.supervisor_config import SupervisorConfig
 
@@ -34,7 +40,6 @@ _STATE_PERIOD_NS = 10_000_000  # 100 Hz
 _IDLE_MS = 50  # how long a lock-step server waits before it looks whether it shall stop
 _REQUESTS_NS = 5_000_000  # share of a tick that requests may take: time enough for dozens,
 _TARGETS_NS = 1_000_000  # and what targets may take: a flood of either may not starve the loop
-_TARGET_QUEUE = 16
 
 
 @dataclass(frozen=True)
@@ -43,17 +48,25 @@ class RobotServerConfig:
 
     Attributes:
         hand: "right" or "left".
-        host: address to bind to; only this machine's own.
+        host: address to bind to; only this machine's own without keys.
         port: first of three ports in a row; 0 finds free ones.
         lockstep: time is virtual and moved by the client's `step` requests.
+        keys: folder with the server's keys; None encrypts nothing.
         supervisor: times and thresholds of the mode machine.
+        scene: what stands under a simulated hand; None for a hand in the air.
+        gui: show the simulation in a window of its own, too.
+        allegro: a real hand instead of a simulated one.
     """
 
     hand: Hand = "right"
     host: str = DEFAULT_HOST
     port: int = DEFAULT_PORT
     lockstep: bool = False
+    keys: Path | None = None
     supervisor: SupervisorConfig = field(default_factory=SupervisorConfig)
+    scene: SceneConfig | None = None
+    gui: bool = False
+    allegro: AllegroSettings | None = None
 
 
 def serve(
@@ -69,12 +82,13 @@ def serve(
         on_ready: called once with the address, when the server answers.
 
     Raises:
-        RobotError: the address cannot be used, or the simulation cannot start.
+        RobotError: the address or the keys cannot be used, or the simulation cannot start.
     """
     stop = stop or threading.Event()
+    keys = None if config.keys is None else read_server_keys(config.keys)
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     try:
-        sockets = bind(context, config.host, config.port)
+        sockets = bind(context, config.host, config.port, keys)
         try:
             _run(config, sockets, stop, on_ready)
         finally:
@@ -89,14 +103,13 @@ def _run(
     stop: threading.Event,
     on_ready: Callable[[Endpoint], None] | None,
 ) -> None:
-    runtime = RobotRuntime(config.hand, config.supervisor)
+    runtime = _open(config)
     try:
-        sockets.targets.setsockopt(zmq.RCVHWM, _TARGET_QUEUE)
         sockets.targets.setsockopt(zmq.SUBSCRIBE, target_topic(config.hand) + b" ")
         log.info("%s at %s", runtime.spec.name, sockets.endpoint)
         if on_ready is not None:
             on_ready(sockets.endpoint)
-        if config.lockstep:
+        if isinstance(runtime, RobotRuntime) and config.lockstep:
             _run_lockstep(runtime, sockets, stop)
         else:
             _run_real_time(runtime, sockets, stop)
@@ -105,20 +118,43 @@ def _run(
         sockets.state.send(encode_state(runtime.state(), runtime.spec.name), zmq.DONTWAIT)
 
 
-def _run_real_time(runtime: RobotRuntime, sockets: ServerSockets, stop: threading.Event) -> None:
-    """Requests first, then targets as they come, one control step per physics step, state at 100 Hz."""
+def _open(config: RobotServerConfig) -> RobotRuntime | AllegroRuntime:
+    """The robot that is asked for, a simulated or a real one."""
+    if config.allegro is None:
+        return RobotRuntime(config.hand, config.supervisor, config.scene, config.gui)
+    if config.lockstep:
+        raise RobotError("A real hand has its own time and cannot run in lock-step; leave --lockstep out.")
+    runtime = open_allegro(config.allegro, time.monotonic_ns(), config.supervisor)
+    request_realtime()
+    return runtime
+
+
+def _run_real_time(
+    runtime: RobotRuntime | AllegroRuntime, sockets: ServerSockets, stop: threading.Event
+) -> None:
+    """Requests first, then targets as they come, control steps as they are due, state at 100 Hz."""
     poller = zmq.Poller()
     poller.register(sockets.targets, zmq.POLLIN)
     poller.register(sockets.control, zmq.POLLIN)
+    simulated = isinstance(runtime, RobotRuntime)
+    measurement = runtime.fileno()
+    if measurement is not None:
+        poller.register(measurement, zmq.POLLIN)
+    requests_ns = _REQUESTS_NS if simulated else _TARGETS_NS
     runtime.start(time.monotonic_ns())
     publish_ns = runtime.t_ns
+    gc.collect()
+    gc.freeze()  # what lives now lives on; to look at it again and again only delays the loop
     while not stop.is_set():
+        # A real hand says when a step is due; what cannot wake the poller has to be asked.
         slack_ns = runtime.t_ns + STEP_NS - time.monotonic_ns()
-        ready = dict(poller.poll(max(0, -(-slack_ns // 1_000_000))))
+        wait_ms = max(0, -(-slack_ns // 1_000_000)) if simulated else 1 if measurement is None else 2
+        ready = dict(poller.poll(wait_ms))
         if sockets.control in ready:
-            _answer_requests(runtime, sockets.control)
+            _answer_requests(runtime, sockets.control, requests_ns)
         if sockets.targets in ready:
             _take_targets(runtime, sockets.targets)
+        runtime.supervisor.counters.refused_connections = sockets.doorkeeper.refused
         now_ns = time.monotonic_ns()
         runtime.skip_lag(now_ns)
         runtime.advance_to(now_ns)
@@ -127,15 +163,16 @@ def _run_real_time(runtime: RobotRuntime, sockets: ServerSockets, stop: threadin
             publish_ns = max(publish_ns + _STATE_PERIOD_NS, now_ns)
 
 
-def _answer_requests(runtime: RobotRuntime, socket: zmq.Socket[bytes]) -> None:
-    """Answer all requests that wait; ZeroMQ takes one of each client in turn."""
-    t_ns = time.monotonic_ns()
-    end_ns = t_ns + _REQUESTS_NS
-    while _answer_request(runtime, socket, t_ns, lockstep=False) and t_ns < end_ns:
-        t_ns = time.monotonic_ns()
+def _answer_requests(runtime: RobotRuntime | AllegroRuntime, socket: zmq.Socket[bytes], most_ns: int) -> None:
+    """Answer the requests that wait, of each client in turn; after a stop the others wait for the robot."""
+    end_ns = time.monotonic_ns() + most_ns
+    was = runtime.supervisor.mode
+    while _answer_request(runtime, socket, lockstep=False) and time.monotonic_ns() < end_ns:
+        if runtime.supervisor.mode == "STOPPED" != was:
+            return
 
 
-def _take_targets(runtime: RobotRuntime, socket: zmq.Socket[bytes]) -> None:
+def _take_targets(runtime: RobotRuntime | AllegroRuntime, socket: zmq.Socket[bytes]) -> None:
     """Take the targets that wait, at least one, for as long as the loop can spare."""
     t_ns = time.monotonic_ns()
     end_ns = t_ns + _TARGETS_NS
@@ -151,7 +188,9 @@ def _take_targets(runtime: RobotRuntime, socket: zmq.Socket[bytes]) -> None:
         t_ns = time.monotonic_ns()
 
 
-def _answer_request(runtime: RobotRuntime, socket: zmq.Socket[bytes], t_ns: int, lockstep: bool) -> bool:
+def _answer_request(
+    runtime: RobotRuntime | AllegroRuntime, socket: zmq.Socket[bytes], lockstep: bool
+) -> bool:
     """Answer the next request, if it is one: sender, an empty frame, then what REQ was given.
 
     Returns:
@@ -161,6 +200,8 @@ def _answer_request(runtime: RobotRuntime, socket: zmq.Socket[bytes], t_ns: int,
         sender, *request = socket.recv_multipart(zmq.DONTWAIT)
     except zmq.Again:
         return False  # bytes that are no message wake the poller too; to wait here would freeze the robot
+    # Only now: a clock read before the question was asked would look like another machine's.
+    t_ns = runtime.t_ns if lockstep else time.monotonic_ns()
     if request and request[0] == b"":
         socket.send_multipart([sender, b"", answer(request[1:], runtime, t_ns, lockstep)])
     return True
@@ -171,7 +212,8 @@ def _run_lockstep(runtime: RobotRuntime, sockets: ServerSockets, stop: threading
     while not stop.is_set():
         if not sockets.control.poll(_IDLE_MS):
             continue
-        _answer_request(runtime, sockets.control, runtime.t_ns, lockstep=True)
+        runtime.supervisor.counters.refused_connections = sockets.doorkeeper.refused
+        _answer_request(runtime, sockets.control, lockstep=True)
         sockets.state.send(encode_state(runtime.state(), runtime.spec.name), zmq.DONTWAIT)
 
 
@@ -216,17 +258,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command line of the module; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m robot.server", description=__doc__.split("\n")[0])
     parser.add_argument("--hand", choices=HANDS, default="right")
-    parser.add_argument("--host", default=DEFAULT_HOST, help="address to bind to; only this machine's own")
+    parser.add_argument(
+        "--host", default=DEFAULT_HOST, help="address to bind to; not only this machine's own with --keys"
+    )
     parser.add_argument(
         "--port", type=int, default=DEFAULT_PORT, help="first of three ports in a row; 0 finds them"
     )
     parser.add_argument(
         "--lockstep", action="store_true", help="virtual time, moved by the client's step requests"
     )
+    parser.add_argument("--keys", type=Path, help="folder with the server's keys; see launch.py keys")
     parser.add_argument("--parent-pipe", action="store_true", help="end when standard input closes")
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
-    config = RobotServerConfig(hand=given.hand, host=given.host, port=given.port, lockstep=given.lockstep)
+    config = RobotServerConfig(given.hand, given.host, given.port, given.lockstep, given.keys)
     try:
         run(config, parent_pipe=given.parent_pipe)
     except RobotError as error:

@@ -91,6 +91,7 @@ class Supervisor:
             if self.mode != "STOPPED":
                 return f"The robot is {self.mode}, not STOPPED, so there is nothing to reset."
             self.fault = ""
+            self._intake.forget_publisher()
             self._disarm()
             return ""
         if name not in COMMANDS:
@@ -111,6 +112,11 @@ class Supervisor:
             self._engaged_since_ns = self._waiting_since_ns = None
             self._hold_rad = None
         return ""
+
+    def fail(self, fault: str) -> None:
+        """Stop for a fault of the robot itself, one sentence; the first one is the one that is told."""
+        if self.mode != "STOPPED" or not self.fault:
+            self._stop(fault)
 
     def offer(self, trajectory: JointTrajectory, t_ns: int) -> str:
         """Take a trajectory, in server time, if it is for this robot, in order and timely.
@@ -214,8 +220,10 @@ class Supervisor:
         return self._hold_rad, 1.0 if self.mode == "HOLD" else config.engage_velocity_share
 
     def _played_ns(self, t_ns: int) -> int:
-        """Which instant of a trajectory is due at `t_ns`."""
-        return t_ns + int(self.config.actuation_lead_ms * _NS_PER_MS)
+        """Which instant of the newest trajectory is due at `t_ns`; it stands still when that is old."""
+        config = self.config
+        played_until_ns = self._intake.fresh_ns + int(config.play_for_ms * _NS_PER_MS)
+        return min(t_ns, played_until_ns) + int(config.actuation_lead_ms * _NS_PER_MS)
 
     def _relax(self, t_ns: int, since_ns: int) -> np.ndarray | None:
         """Hold the last pose with less and less effort; afterwards nothing drives the joints."""

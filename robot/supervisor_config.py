@@ -8,7 +8,6 @@ import numpy as np
 
 from robot.errors import RobotError
 
-
 _MAY_BE_ZERO = ("relax_s", "actuation_lead_ms", "blend_ms", "limit_margin_rad")
 
 
@@ -23,6 +22,8 @@ class SupervisorConfig:
             stall, where that was what made it hold.
         arm_timeout_ms: how long an armed robot waits for a fresh target before it is disarmed, in HOLD for
             the last `disarm_after_ms` of it; also the longest that going home may take.
+        play_for_ms: how long past its publication a trajectory is played; then its goal stands still, so
+            that a robot whose publisher died has braked before it is put on hold.
         relax_s: time in which the watchdog, disarming, lets the motors' effort fade away, so that a hand
             does not fall limp with what it holds.
         actuation_lead_ms: how much earlier than due the targets are played, for what the motors lag behind.
@@ -48,6 +49,7 @@ class SupervisorConfig:
     hold_after_ms: float = 150.0
     disarm_after_ms: float = 2000.0
     arm_timeout_ms: float = 10_000.0
+    play_for_ms: float = 120.0
     relax_s: float = 1.0
     actuation_lead_ms: float = 0.0
     blend_ms: float = 20.0
@@ -79,6 +81,11 @@ class SupervisorConfig:
                 f"Supervisor setting engage_velocity_share is {self.engage_velocity_share}; "
                 "it must be at most 1."
             )
+        if self.play_for_ms > self.hold_after_ms:
+            raise RobotError(
+                f"Supervisor setting play_for_ms is {self.play_for_ms}; it must not be longer than "
+                f"hold_after_ms, {self.hold_after_ms}."
+            )
         if self.disarm_after_ms < self.hold_after_ms:
             raise RobotError(
                 f"Supervisor setting disarm_after_ms is {self.disarm_after_ms}; it must not be shorter than "
@@ -104,7 +111,7 @@ class Counters:
         takeovers: targets of a second publisher while the present one was not silent; of an armed robot,
             that is a fault.
         too_old, from_future: targets whose publication time cannot be trusted.
-        joint_limits: joints of accepted targets that were clipped to a limit.
+        joint_limits: joints of accepted targets that were beyond a limit and were brought to it.
         clamped: accepted targets so far from the one before that the joints follow at their own pace.
         discontinuities: targets refused because they jump.
         reaccepted: times a jump was followed after all, because what came after it agreed with it.
@@ -114,6 +121,8 @@ class Counters:
         watchdog_disarms: times the watchdog disarmed it; a DISARMED without a new count was a command.
         faults: times a fault stopped the robot.
         overruns: times the control loop fell behind and dropped simulated time.
+        refused_connections: connections that ended before they were a client's: wrong key, no key, or
+            half a greeting.
     """
 
     accepted: int = 0
@@ -135,3 +144,4 @@ class Counters:
     watchdog_disarms: int = 0
     faults: int = 0
     overruns: int = 0
+    refused_connections: int = 0

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from robot import fields
-from robot.clock import ClockSample, clock_offset_ns, on_server_clock
+from robot.clock import on_server_clock
 from robot.messages import (
     MAX_MESSAGE_BYTES,
     JointTrajectory,
@@ -290,16 +290,3 @@ def test_clock_offset_moves_every_time_and_is_taken_off() -> None:
 def test_impossible_clock_offset_is_refused(offset: object) -> None:
     with pytest.raises(MessageError):
         on_server_clock(replace(trajectory(), meta={"clock_offset_ns": offset}))
-
-
-def test_offset_comes_from_the_shortest_round_trip() -> None:
-    samples = [
-        ClockSample(0, 9_000, 4_000),
-        ClockSample(10_000, 17_100, 10_200),
-        ClockSample(20_000, 22_000, 28_000),
-    ]
-    assert clock_offset_ns(samples) == 7_000
-
-
-def test_offset_within_the_measurements_own_error_counts_as_none() -> None:
-    assert clock_offset_ns([ClockSample(1000, 1090, 1100)]) == 0

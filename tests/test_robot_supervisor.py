@@ -391,6 +391,16 @@ def test_two_publishers_at_once_are_a_fault_of_an_armed_robot(armed: bool) -> No
     assert rig.supervisor.step(later, rig.q_rad) is None
 
 
+def test_reset_lets_another_publisher_take_over_at_once() -> None:
+    rig = tracking_rig()
+    rig.offer(SPEC.home_rad, meta={"publisher": "one"})
+    for command in ("stop", "reset", "arm"):
+        assert rig.command(command) == ""
+    rig.t_ns += 10 * MS
+    assert rig.offer(SPEC.home_rad, meta={"publisher": "two"}) == ""
+    assert rig.mode == "ENGAGING"
+
+
 def test_another_publisher_is_followed_softly_once_the_first_is_silent() -> None:
     rig = tracking_rig()
     rig.offer(SPEC.home_rad)
@@ -505,10 +515,23 @@ def test_actuation_lead_plays_targets_early() -> None:
         rig.command("arm")
         rig.run(200, SPEC.home_rad)
         rig.offer(rows)
-    late.run(133)
-    early.run(100)
+    late.run(113)
+    early.run(80)
     np.testing.assert_allclose(late.q_rad, early.q_rad, atol=0.005)
-    assert np.abs(early.q_rad - SPEC.home_rad).max() > 0.15
+    assert np.abs(early.q_rad - SPEC.home_rad).max() > 0.12
+
+
+def test_robot_whose_publisher_died_stands_still_within_150_ms() -> None:
+    rig = tracking_rig()
+    rig.offer(np.linspace(SPEC.home_rad, SPEC.home_rad + 0.8, 30))  # goes on for a second
+    rig.run(100)
+    assert np.abs(rig.outputs[-1] - rig.outputs[-10]).max() > 0.01, "it moves"
+    rig.outputs.clear()
+    rig.run(250)
+    targets = np.array(rig.outputs)
+    moving = np.abs(np.diff(targets, axis=0)).max(axis=1) > 1e-6
+    assert 2 * (1 + np.flatnonzero(moving).max()) <= 50, "ms after 100 ms"
+    assert rig.mode == "HOLD"
 
 
 def test_watchdog_lets_the_effort_fade_and_stop_does_not() -> None:
@@ -725,6 +748,7 @@ def test_seldom_stepped_robot_moves_slower_not_farther() -> None:
         {"max_lead_rad": 0.0},
         {"max_step_s": np.nan},
         {"reject_rad": 0.2},
+        {"play_for_ms": 151.0},
         {"relax_s": -1.0},
     ],
 )

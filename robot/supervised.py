@@ -1,0 +1,98 @@
+"""What every supervised robot shares, simulated or real: targets in, state out, its own faults."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import asdict
+
+import numpy as np
+
+from robot.clock import on_server_clock
+from robot.hands import HandSpec
+from robot.messages import JointTrajectory, MessageError, RobotState, decode_trajectory
+from robot.supervisor import Supervisor
+from robot.supervisor_config import SupervisorConfig
+
+log = logging.getLogger(__name__)
+
+
+class SupervisedRobot:
+    """A supervisor and what the wire says to it.
+
+    Args:
+        spec: the hand.
+        config: settings of the supervisor.
+    """
+
+    def __init__(self, spec: HandSpec, config: SupervisorConfig | None = None) -> None:
+        self.spec = spec
+        self.supervisor = Supervisor(spec, config)
+        self.last_refusal = ""
+        self._state_seq = 0
+
+    def offer_frame(self, frame: bytes, t_ns: int) -> None:
+        """Take one target message off the wire; what is wrong is counted and kept in `last_refusal`."""
+        try:
+            trajectory = on_server_clock(decode_trajectory(frame))
+        except MessageError as error:
+            self.refuse(str(error))
+            return
+        self.offer(trajectory, t_ns)
+
+    def offer(self, trajectory: JointTrajectory, t_ns: int) -> None:
+        """Take one trajectory that is already on the server's clock."""
+        refusal = self.supervisor.offer(trajectory, t_ns)
+        if refusal:
+            self._note(refusal)
+
+    def refuse(self, reason: str) -> None:
+        """Count a frame that is no valid message."""
+        self.supervisor.counters.malformed += 1
+        self._note(reason)
+
+    def _note(self, refusal: str) -> None:
+        # One line when the kind of trouble changes, not thirty a second.
+        if refusal[:24] != self.last_refusal[:24]:
+            log.warning("refused: %s", refusal)
+        self.last_refusal = refusal
+
+    def fail(self, fault: str) -> None:
+        """Stop for a fault of the robot itself; the first one is the one that is told."""
+        if self.supervisor.fault:
+            return
+        self.supervisor.fail(fault)
+        log.error("%s", fault)
+
+    def state_of(
+        self,
+        t_ns: int,
+        measured: tuple[np.ndarray, np.ndarray],
+        target_rad: np.ndarray,
+        counters: Mapping[str, int] | None = None,
+        contact_n: np.ndarray | None = None,
+    ) -> RobotState:
+        """What to tell the world.
+
+        Args:
+            t_ns: now, server clock.
+            measured: (n,) joint angles, rad, and speeds, rad/s.
+            target_rad: (n,) what the joints are driven to, rad.
+            counters: what joins the supervisor's.
+            contact_n: (tips,) force on each fingertip, N; None where it is not known.
+        """
+        self._state_seq += 1
+        supervisor = self.supervisor
+        return RobotState(
+            seq=self._state_seq,
+            t_ns=t_ns,
+            mode=supervisor.mode,
+            joint_names=self.spec.joint_names,
+            q_rad=measured[0],
+            dq_rad_s=measured[1],
+            target_rad=target_rad,
+            limits_hit=supervisor.counters.joint_limits,
+            fault=supervisor.fault,
+            counters={**asdict(supervisor.counters), **(counters or {})},
+            contact_n=np.empty(0) if contact_n is None else contact_n,
+        )
