@@ -18,6 +18,7 @@ VARIANTS = ("contact", "dex-retargeting", "published")
 _LIBRARY: Mapping[str, Any] = MappingProxyType(
     {
         "scaling_factor": 1.0,
+        "low_pass_alpha": 0.1,
         "projection_band_m": 0.0,
         "open_weight": 0.0,
         "coupling_weight": 0.0,
@@ -27,7 +28,7 @@ _LIBRARY: Mapping[str, Any] = MappingProxyType(
 _PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         "contact": {},
-        # FACTS of dex-retargeting 0.5.0: Huber 0.03 m whatever the file says, and weight 1 per vector.
+        # dex-retargeting 0.5.0: Huber 0.03 m and a pull of 4e-3 whatever the file says; see config_file.
         "dex-retargeting": {**_LIBRARY, "separation_dist_m": 3e-2},
         # arXiv 1910.03135, section IV: β 1.6, γ 2.5e-3 on |q|², nothing that holds on to the previous pose.
         "published": {
@@ -84,8 +85,9 @@ class HandConfig:
         wrist_link_name: dexpilot: link that stands for the human wrist.
         finger_tip_link_names: dexpilot: 2–5 links, the thumb first.
         target_joint_names: the joints to solve for; their order is the order of q. Default: all.
-        target_link_human_indices: keypoints. dexpilot: of the wrist and each fingertip (default 0, 4, 8, …);
-            vector: two rows, where each vector starts and ends; position: one per link.
+        target_link_human_indices: keypoints. dexpilot: of the wrist and each fingertip (default 0, 4, 8, …),
+            or two rows as for vector; vector: two rows, where each vector starts and ends; position: one per
+            link.
         target_origin_link_names, target_task_link_names: vector: where each vector starts and ends.
         target_link_names: position: the links.
         scaling_factor: β, robot length per human length; a position keeps its length.
@@ -128,8 +130,8 @@ class HandConfig:
         retry_cost: a pose that costs more than this may be a wrong local minimum (fingers bent backwards
             reach for a fist from behind); the search then starts from several poses, too. 0 for a root mean
             square of 7 cm.
-        max_iterations: bound on the solver's steps per instant and start; a call spends four times this in
-            all, so that its time is bounded whatever it is asked for.
+        max_iterations: bound on the solver's steps per instant and start; a call spends at most
+            four times this on its first instant and 25 on each later one, so that its time is bounded.
     """
 
     urdf_path: Path
@@ -207,7 +209,7 @@ class HandConfig:
     def tip_keypoints(self) -> tuple[int, ...]:
         """Keypoint of each fingertip of a dexpilot hand."""
         if self.target_link_human_indices:
-            return self.target_link_human_indices[0][1:]
+            return self.target_link_human_indices[-1][-self.num_tips :]
         return tuple(4 * (tip + 1) for tip in range(self.num_tips))
 
     @property
@@ -224,10 +226,19 @@ class HandConfig:
         if not self.wrist_link_name:
             raise RetargetError("the key 'wrist_link_name' is missing; dexpilot needs it.")
         indices = self.target_link_human_indices
-        if indices and (len(indices) != 1 or len(indices[0]) != count + 1):
+        vectors = count * (count + 1) // 2
+        if indices and [len(row) for row in indices] not in ([count + 1], [vectors, vectors]):
             raise RetargetError(
-                f"target_link_human_indices is {_plain(indices)}; "
-                f"give the wrist's keypoint and one for each of the {count} fingertips, or leave it out."
+                f"target_link_human_indices is {_plain(indices)}; give the wrist's keypoint and one for each "
+                f"of the {count} fingertips, or two rows of {vectors}, or leave it out."
+            )
+        if len(set(self.finger_tip_link_names)) != count:
+            raise RetargetError(
+                f"finger_tip_link_names is {list(self.finger_tip_link_names)}; name every fingertip once."
+            )
+        if 0 in self.tip_keypoints:
+            raise RetargetError(
+                f"target_link_human_indices is {_plain(indices)}; fingertips follow keypoints from 1 to 20."
             )
         if self.beta_straight != self.scaling_factor and any(k % 4 for k in self.tip_keypoints):
             raise RetargetError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import logging
 import math
 import os
 from collections.abc import Mapping
@@ -16,6 +17,9 @@ from retarget.config import Capsule, Coupling, HandConfig, preset
 from retarget.errors import RetargetError
 
 URDF_DIR_VARIABLE = "POSEHAND_URDF_DIR"
+# Keys of the schema that dex-retargeting reads and does not pass on to its DexPilot.
+_NOT_FORWARDED = {"huber_delta", "normal_delta"}
+_log = logging.getLogger(__name__)
 _HANDS_FOLDER = Path(__file__).parent / "hands"
 
 
@@ -24,13 +28,14 @@ def hand_names() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in _HANDS_FOLDER.glob("*.yaml")))
 
 
-def read_config(hand: str | Path, urdf_dir: str | Path | None = None) -> HandConfig:
+def read_config(hand: str | Path, urdf_dir: str | Path | None = None, side: str | None = None) -> HandConfig:
     """Read the config of a hand.
 
     Args:
         hand: the name of a hand that ships, such as "allegro_right", or the path of a YAML file. A file
             without the key `variant` gives dex-retargeting's objective.
         urdf_dir: a folder to look for a relative urdf_path in.
+        side: "right" or "left", for a file that holds both under these keys.
 
     Raises:
         RetargetError: there is no such hand or file, the file has unknown keys or unusable values, or the
@@ -53,12 +58,33 @@ def read_config(hand: str | Path, urdf_dir: str | Path | None = None) -> HandCon
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())
         raise RetargetError(f"{path} is not valid YAML ({reason}); correct the file.") from error
-    if not isinstance(content, Mapping) or not isinstance(content.get("retargeting"), Mapping):
-        raise RetargetError(f"{path} has no section 'retargeting'; put the hand's keys under that top key.")
+    section = _section(path, content, side)
     try:
-        return config_from(content["retargeting"], path.parent, urdf_dir)
+        return config_from(section, path.parent, urdf_dir)
     except RetargetError as error:
         raise RetargetError(f"{path}: {error}") from error
+
+
+def _section(path: Path, content: Any, side: str | None) -> Mapping[Any, Any]:
+    """The hand's keys: under `retargeting`, or under `right` or `left` where a file holds two hands."""
+    found = content if isinstance(content, Mapping) else {}
+    if isinstance(found.get("retargeting"), Mapping):
+        return dict(found["retargeting"])
+    sides = [name for name in ("right", "left") if isinstance(found.get(name), Mapping)]
+    if not sides:
+        raise RetargetError(f"{path} has no section 'retargeting'; put the hand's keys under that top key.")
+    if side is None and len(sides) == 1:
+        side = sides[0]
+    if side not in sides:
+        raise RetargetError(f"{path} has the hands {' and '.join(sides)}; say which with side=.")
+    section = dict(found[side])
+    kind = str(section.get("type", "dexpilot")).lower()
+    # Such files (Unitree's) give the keypoints of several types beside each other.
+    for name in ("dexpilot", "vector"):
+        indices = section.pop(f"target_link_human_indices_{name}", None)
+        if name == kind and indices is not None:
+            section.setdefault("target_link_human_indices", indices)
+    return section
 
 
 def config_from(section: Mapping[Any, Any], folder: Path, urdf_dir: str | Path | None = None) -> HandConfig:
@@ -72,12 +98,17 @@ def config_from(section: Mapping[Any, Any], folder: Path, urdf_dir: str | Path |
         if key not in fields:
             raise RetargetError(f"unknown key {key!r}; legal are: {', '.join(fields)}.")
     given = {key: value for key, value in section.items() if value is not None}
+    for key in ("type", "variant"):
+        if not isinstance(given.get(key, ""), str):
+            raise RetargetError(f"{key} is {given[key]!r}; give a text.")
     if "urdf_path" not in given:
         raise RetargetError("the key 'urdf_path' is missing; every hand needs it.")
-    if isinstance(given.get("type"), str):
-        given["type"] = given["type"].lower()
-    given.setdefault("type", "dexpilot")
+    given["type"] = given.get("type", "dexpilot").lower()
     given.setdefault("variant", "dex-retargeting")
+    if given["type"] == "dexpilot" and given["variant"] == "dex-retargeting":
+        for key in _NOT_FORWARDED & set(given):
+            _log.warning("%s is ignored: dex-retargeting does not use it for DexPilot either", key)
+            del given[key]
     indices = given.get("target_link_human_indices")
     if isinstance(indices, list) and indices and not isinstance(indices[0], list):
         given["target_link_human_indices"] = [indices]
@@ -174,7 +205,9 @@ _SPOKEN = {
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    return abs(value) < 1e300 and math.isfinite(value)
 
 
 def _coupling(key: str, entry: Any) -> Coupling:

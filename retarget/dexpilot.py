@@ -91,6 +91,8 @@ def build_projection(
         num_primary=num_primary,
         num_pairs=num_pairs,
         project_m=config.project_dist,
+        # A constant in dex-retargeting, whatever its file says.
+        secondary_m=0.03 if config.variant == "dex-retargeting" else config.project_dist,
         escape_m=config.escape_dist,
         band_m=config.projection_band_m,
         wanted_m=wanted,

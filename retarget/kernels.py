@@ -101,6 +101,7 @@ class Projection(NamedTuple):
     num_primary: int  # S1 vectors
     num_pairs: int  # S1 + S2 vectors
     project_m: float
+    secondary_m: float  # human distance at or under which an S2 pair may be projected
     escape_m: float
     band_m: float
     wanted_m: np.ndarray  # (V,) robot distance of a projected vector
@@ -125,7 +126,8 @@ class Capsules(NamedTuple):
 class Limits(NamedTuple):
     """When the solver stops."""
 
-    total_iterations: int  # over all starts and instants of one call
+    first_iterations: int  # over all starts of a call's first instant
+    later_iterations: int  # over all later instants, for each of them
     max_iterations: int  # per start and instant
     step_tolerance_rad: float
     gradient_tolerance: float
@@ -363,7 +365,8 @@ def project(
         targets.distance_weight[v] = 0.0
         if v >= projection.num_pairs:
             continue
-        closing = _ramp(length, projection.project_m, projection.project_m + projection.band_m)
+        begin = projection.project_m if v < projection.num_primary else projection.secondary_m
+        closing = _ramp(length, begin, begin + projection.band_m)
         if v < projection.num_primary:
             opening = _ramp(length, projection.escape_m - projection.band_m, projection.escape_m)
             strength[v] = min(max(strength[v], closing), opening)
@@ -821,7 +824,7 @@ def minimise(
                 if not blocked:
                     steepest = max(steepest, abs(gradient[j]))
             if steepest <= limits.gradient_tolerance:
-                return cost, iteration - 1, True
+                return cost, iteration - 1, np.isfinite(cost)
         longest = 0.0
         solved = _box_step(q, gradient, hessian, damping, damper, terms, held, factor, step)
         trial = np.inf
@@ -842,7 +845,7 @@ def minimise(
         else:
             damping = max(8.0 * damping, 1e-6)
         if settled:
-            return cost, iteration, True
+            return cost, iteration, np.isfinite(cost)
     return cost, max_iterations, False
 
 
@@ -877,7 +880,7 @@ def solve_horizon(
     targets = Targets(np.empty((vectors, 3)), np.empty(vectors), np.empty(vectors), np.empty(vectors))
     ahead = strength.copy()
     q = np.empty(previous.shape[0])
-    left = limits.total_iterations
+    left = limits.first_iterations
     for instant in range(keypoints.shape[0]):
         project(keypoints[instant], projection, ahead, targets, chain)
         allowed = min(limits.max_iterations, left)
@@ -904,3 +907,4 @@ def solve_horizon(
                 report[0, 0], report[0, 2] = cost, converged
             if report[0, 0] <= retry_cost or left <= 0:
                 break
+        left = limits.later_iterations * (keypoints.shape[0] - 1)

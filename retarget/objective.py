@@ -153,8 +153,10 @@ def _vectors(
     listed = [points.add(config.wrist_link_name)]
     listed += [points.add(tip.link, tip.center_m if surfaces else (0.0, 0.0, 0.0)) for tip in tips]
     origin, task = vector_layout(config.num_tips)
-    wrist = config.target_link_human_indices[0][0] if config.target_link_human_indices else 0
-    human = np.array([wrist, *config.tip_keypoints])
+    given = config.target_link_human_indices
+    if len(given) == 2:
+        return np.array(listed)[origin], np.array(listed)[task], np.array(given)
+    human = np.array([given[0][0] if given else 0, *config.tip_keypoints])
     return np.array(listed)[origin], np.array(listed)[task], human[np.array([origin, task])]
 
 

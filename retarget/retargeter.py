@@ -50,7 +50,7 @@ class Retargeter:
     Attributes:
         config: what it was built from.
         joint_names: n names, the order of every q.
-        lower_rad, upper_rad: (n,) limits of the joints; every q lies strictly between them.
+        lower_rad, upper_rad: (n,) limits of the joints; every q lies within them.
         home_rad: (n,) the pose before any hand was seen.
         tip_radii_m: (tips,) of the fingertips' surfaces, the thumb first; 0 where nothing is known.
         status: how the last `solve` or `solve_trajectory` went.
@@ -74,8 +74,10 @@ class Retargeter:
         self.tip_radii_m = np.array([tip.radius_m for tip in self._parts.tips])
         self._retry_cost = config.retry_cost or self._solver.cost_of_error(_RETRY_RMS_M)
         self.joint_names = self._solver.joint_names
-        self.lower_rad = self._solver.kinematics.lower_rad
-        self.upper_rad = self._solver.kinematics.upper_rad
+        self.lower_rad, self.upper_rad = self._solver.kinematics.lower_rad, self._solver.kinematics.upper_rad
+        if not config.has_joint_limits:
+            self.lower_rad, self.upper_rad = self._solver.lower_rad, self._solver.upper_rad
+        self._futile_cost = 0.0
         self.home_rad = self._checked_home()
         self._seeds_rad = self._build_seeds()
         self.reset()
@@ -94,12 +96,12 @@ class Retargeter:
         Raises:
             RetargetError: the shape is not (n,), or a value is not finite.
         """
-        q = np.asarray(q_rad, np.float64)
+        q = _numbers("q_rad", q_rad)
         if q.shape != self.home_rad.shape or not np.isfinite(q).all():
             raise RetargetError(f"q_rad is {q_rad!r}; give {len(self.joint_names)} finite angles.")
         self._q_rad = np.clip(q, self._solver.lower_rad, self._solver.upper_rad)
         self._filtered_rad = self._q_rad
-        self._t_ns = int(t_ns)
+        self._t_ns = _time(t_ns)
 
     def warm_up(self) -> None:
         """Compile (or load from the cache) now, so that the first frame is not slow. Changes no state."""
@@ -123,13 +125,16 @@ class Retargeter:
         Raises:
             RetargetError: the shape is not (21,3).
         """
-        keypoints = np.asarray(keypoints, np.float64)
+        keypoints = _numbers("Keypoints", keypoints)
         if keypoints.shape != (21, 3):
             raise RetargetError(f"Keypoints have shape {keypoints.shape}; give (21,3), one hand.")
+        t_ns = _time(t_ns)
         before_ns = self._t_ns
-        q_rad = self._solve(keypoints[None], int(t_ns))[0]
-        if not self._low_pass or self.status.rejected:
+        q_rad = self._solve(keypoints[None], t_ns)[0]
+        if not self._low_pass:
             return q_rad
+        if self.status.rejected:
+            return self._filtered_rad.copy()
         if before_ns is not None and 0 <= t_ns - before_ns <= 1e9 * self.config.restart_after_s:
             frames = (t_ns - before_ns) * 1e-9 * _FILTER_RATE_HZ
             share = 1.0 - (1.0 - self.config.low_pass_alpha) ** frames
@@ -150,8 +155,8 @@ class Retargeter:
         Raises:
             RetargetError: the shapes do not fit, or the times do not increase.
         """
-        keypoints = np.asarray(keypoints, np.float64)
-        times = np.asarray(t_ns)
+        keypoints = _numbers("Keypoints", keypoints)
+        times = np.array([_time(t) for t in np.ravel(t_ns)])
         if keypoints.ndim != 3 or keypoints.shape[1:] != (21, 3) or len(keypoints) == 0:
             raise RetargetError(f"Keypoints have shape {keypoints.shape}; give (k,21,3) with k ≥ 1.")
         if times.shape != (len(keypoints),) or not np.all(np.diff(times) > 0):
@@ -180,7 +185,11 @@ class Retargeter:
         return self._solver.kinematics.positions(q_rad)[self._parts.tip_points]
 
     def penetration_m(self, q_rad: np.ndarray) -> float:
-        """How deep the robot's capsules overlap at q_rad (n,), metres; 0 when they do not."""
+        """How deep the robot's capsules overlap at q_rad (n,), metres; 0 when they do not.
+
+        Of the pairs that are kept apart: not of neighbours along a finger, which always touch, nor of those
+        that overlap in the open hand already (`capsules.can_meet`).
+        """
         return deepest_overlap_m(self._solver.kinematics, self._parts.touching, q_rad)
 
     def capsules(self, q_rad: np.ndarray) -> list[Capsule]:
@@ -205,6 +214,21 @@ class Retargeter:
         poses[:, :3, :3] = (point[:, 1:] - point[:, :1]).transpose(0, 2, 1)
         return dict(zip(names, poses, strict=True))
 
+    @property
+    def all_joint_names(self) -> tuple[str, ...]:
+        """Every moving joint of the robot, in the order of the URDF."""
+        return tuple(self._parts.tree.moving_joints)
+
+    def expand(self, q_rad: np.ndarray) -> np.ndarray:
+        """Angles (m,) of `all_joint_names` at q_rad (n,): what a simulator wants, joints that mimic included.
+
+        Joints that are not solved for stand at 0, or the limit nearest 0.
+        """
+        tree = self._parts.tree
+        independent = np.clip(np.zeros(len(tree.joint_names)), tree.lower_rad, tree.upper_rad)
+        independent[[tree.joint_names.index(name) for name in self.joint_names]] = q_rad
+        return tree.expand(independent)
+
     def _objective(
         self, q_rad: np.ndarray, keypoints: np.ndarray, previous_rad: np.ndarray | None
     ) -> tuple[float, np.ndarray]:
@@ -224,7 +248,8 @@ class Retargeter:
         return keypoints.copy() if self.config.type == "position" else keypoints - keypoints[..., :1, :]
 
     def _solve(self, keypoints: np.ndarray, t_ns: int) -> np.ndarray:
-        usable, rejected = self._placed(keypoints), ""
+        with np.errstate(invalid="ignore", over="ignore"):  # what is no hand is not used
+            usable, rejected = self._placed(keypoints), ""
         for instant, hand in enumerate(keypoints):
             fault = hand_fault(hand, _MAX_REACH_M, *_PALM_RANGE_M)
             if fault == SOUND:
@@ -243,11 +268,13 @@ class Retargeter:
             self._seeds_rad,
             previous_rad=None if fresh else self._q_rad,
             strength=self._strength,
-            retry_cost=-1.0 if fresh else self._retry_cost,
+            retry_cost=-1.0 if fresh else max(self._retry_cost, self._futile_cost),
         )
         self._q_rad = solution.q_rad[0].copy()
         self._t_ns = t_ns
         cost, iterations, converged = solution.report.T.tolist()
+        # What stayed bad after a search from everywhere is out of reach; search again when it gets worse.
+        self._futile_cost = 1.1 * cost[0] if cost[0] > self._retry_cost else 0.0
         self.status = RetargetStatus(
             converged=all(converged) and not rejected,
             iterations=int(sum(iterations)),
@@ -283,7 +310,10 @@ class Retargeter:
 
 
 def load(
-    hand: str | Path = "allegro_right", urdf_dir: str | Path | None = None, low_pass: bool = False
+    hand: str | Path = "allegro_right",
+    urdf_dir: str | Path | None = None,
+    low_pass: bool = False,
+    side: str | None = None,
 ) -> Retargeter:
     """A retargeter that is ready for its first frame.
 
@@ -291,13 +321,30 @@ def load(
         hand: the name of a hand that ships (`config_file.hand_names`), or the path of a YAML file.
         urdf_dir: a folder to look for the hand's URDF in.
         low_pass: filter as dex-retargeting does; see `Retargeter`.
+        side: "right" or "left", for a file that holds both.
 
     Raises:
         RetargetError: no such hand, or its config or URDF is unusable.
     """
-    retargeter = Retargeter(read_config(hand, urdf_dir), low_pass)
+    retargeter = Retargeter(read_config(hand, urdf_dir, side), low_pass)
     retargeter.warm_up()
     return retargeter
+
+
+def _numbers(what: str, value: object) -> np.ndarray:
+    """`value` as float64; anything that is no array of numbers raises RetargetError."""
+    try:
+        return np.asarray(value, np.float64)
+    except (TypeError, ValueError) as error:
+        raise RetargetError(f"{what} are no array of numbers ({error}); give one.") from error
+
+
+def _time(t_ns: object) -> int:
+    """`t_ns` as nanoseconds; anything that is no whole number raises RetargetError."""
+    try:
+        return int(t_ns)  # type: ignore[call-overload]
+    except (TypeError, ValueError, OverflowError) as error:
+        raise RetargetError(f"t_ns is {t_ns!r}; give a time in nanoseconds.") from error
 
 
 def _why_no_hand(keypoints: np.ndarray, fault: int) -> str:

@@ -13,8 +13,10 @@ from retarget.objective import build_objective
 # A step this short changes no fingertip by more than 1 µm.
 _STEP_TOLERANCE_RAD = 1e-5
 _GRADIENT_TOLERANCE = 1e-7
-# Of this many full searches, starts and instants together, a call's time is bounded by.
+# What a call may spend, so that its time is bounded: so many full searches on its first instant, and so many
+# steps on each later one, which starts where the one before ended and usually takes three.
 _FULL_SEARCHES = 4
+_LATER_ITERATIONS = 25
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,7 @@ class Solver:
         self._projection = self.parts.projection
         self._limits = Limits(
             _FULL_SEARCHES * config.max_iterations,
+            _LATER_ITERATIONS,
             config.max_iterations,
             _STEP_TOLERANCE_RAD,
             _GRADIENT_TOLERANCE,
@@ -109,9 +112,10 @@ class Solver:
         return Solution(q, report)
 
     def cost_of_error(self, error_m: float) -> float:
-        """The cost of every vector but the pairs' being error_m off, metres, in plain squares."""
-        weights = self._projection.base_weight[self.num_pairs :]
-        return float(0.5 * weights.sum() * error_m * error_m)
+        """The cost of every vector but the pairs' being error_m off, metres."""
+        huber_m = self._terms.huber_m
+        loss = error_m * error_m if error_m <= huber_m else huber_m * (2.0 * error_m - huber_m)
+        return float(0.5 * self._projection.base_weight[self.num_pairs :].sum() * loss)
 
     def objective(
         self,

@@ -55,6 +55,7 @@ class RobotTree:
         joint_names: n independent (moving, not mimicking) joints, in the order of the file.
         lower_rad, upper_rad: (n,) their limits, rad or metres; −inf and inf where there are none.
         shapes: the collision shapes that are no meshes.
+        moving_joints: m joints that move, mimics included, in the order of their links.
     """
 
     path: Path
@@ -70,6 +71,12 @@ class RobotTree:
     lower_rad: np.ndarray
     upper_rad: np.ndarray
     shapes: tuple[Primitive, ...] = ()
+    moving_joints: tuple[str, ...] = ()
+
+    def expand(self, q_rad: np.ndarray) -> np.ndarray:
+        """Values (m,) of `moving_joints`, mimics included, for q_rad (n,) of the independent ones."""
+        moving = np.flatnonzero(self.joint_type != FIXED)
+        return np.asarray(self.multiplier[moving] * q_rad[self.source[moving]] + self.offset[moving])
 
     def link_index(self, name: str) -> int:
         """Index of a link by name; an unknown name raises RetargetError with the legal ones."""
@@ -134,6 +141,7 @@ def read_urdf(path: str | Path, free_base: bool = False, ignore_mimic: bool = Fa
             driver, multiplier[i], offset[i] = sources[joint.name]
             source[i] = rank[driver]
     limits = np.array([_limits(path, j) for j in independent]).reshape(-1, 2)
+    _respect_followers(path, joints, sources, rank, limits)
     return RobotTree(
         path=path,
         link_names=tuple(order),
@@ -148,6 +156,9 @@ def read_urdf(path: str | Path, free_base: bool = False, ignore_mimic: bool = Fa
         lower_rad=limits[:, 0].copy(),
         upper_rad=limits[:, 1].copy(),
         shapes=shapes,
+        moving_joints=tuple(
+            above[name].name for name in order if name in above and _JOINT_TYPES[above[name].type] != FIXED
+        ),
     )
 
 
@@ -163,13 +174,29 @@ def _parse(path: Path) -> tuple[list[Any], list[str], tuple[Primitive, ...]]:
     except Exception as error:  # yourdfpy lets XML, attribute and value errors of many types through
         raise RetargetError(f"{path} is not a readable URDF ({error}); check the file.") from error
     joints = robot.joints
+    names = [joint.name for joint in joints]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise RetargetError(
+            f"{path.name}: joint {repeated[0]!r} is there twice; give every joint its own name."
+        )
     for joint in joints:
+        if joint.origin is not None and not np.isfinite(joint.origin).all():
+            raise RetargetError(f"{path.name}: the origin of joint {joint.name!r} is not finite; correct it.")
         if joint.type not in _JOINT_TYPES:
             raise RetargetError(
                 f"{path.name}: joint {joint.name!r} is of type {joint.type!r}; "
                 f"legal are: {', '.join(_JOINT_TYPES)}."
             )
-    return joints, [link.name for link in robot.links], tuple(_shapes(robot.links))
+    shapes = tuple(_shapes(robot.links))
+    for shape in shapes:
+        sizes = np.array(shape.size_m)
+        if not (np.isfinite(sizes).all() and (sizes > 0.0).all() and np.isfinite(shape.pose).all()):
+            raise RetargetError(
+                f"{path.name}: link {shape.link!r} has a {shape.kind} of the size {list(shape.size_m)}; "
+                "every size must be greater than 0."
+            )
+    return joints, [link.name for link in robot.links], shapes
 
 
 def _shapes(links: list[Any]) -> Iterator[Primitive]:
@@ -265,6 +292,31 @@ def _resolve_mimics(path: Path, joints: list[Any]) -> dict[str, tuple[str, float
             seen.add(driver)
         resolved[name] = (driver, multiplier, offset)
     return resolved
+
+
+def _respect_followers(
+    path: Path,
+    joints: list[Any],
+    sources: dict[str, tuple[str, float, float]],
+    rank: dict[str, int],
+    limits: np.ndarray,
+) -> None:
+    """Narrow the limits (n,2) of joints that others mimic to what these allow, in place.
+
+    A follower whose limits would leave its driver less than half of its range is taken for a slip in the
+    file, and is not heeded.
+    """
+    for joint in joints:
+        if joint.mimic is None or _JOINT_TYPES[joint.type] == FIXED:
+            continue
+        driver, multiplier, offset = sources[joint.name]
+        if multiplier == 0.0:
+            continue
+        ends = sorted((end - offset) / multiplier for end in _limits(path, joint))
+        lower, upper = limits[rank[driver]]
+        narrow = max(lower, ends[0]), min(upper, ends[1])
+        if narrow[1] - narrow[0] >= 0.5 * (upper - lower) or not np.isfinite(upper - lower):
+            limits[rank[driver]] = narrow if narrow[0] <= narrow[1] else (lower, upper)
 
 
 def _unit_axis(path: Path, joint: Any) -> np.ndarray:

@@ -127,6 +127,27 @@ def test_a_video_without_a_hand_moves_nothing(tmp_path, small_video):
     assert np.isnan(trace["q_sent_rad"]).all()
 
 
+def robot_pictures(path: Path) -> np.ndarray:
+    """(frames,480,480,3) the right tile of an overview."""
+    video = cv2.VideoCapture(str(path))
+    pictures = []
+    while (read := video.read())[0]:
+        pictures.append(read[1][:, -480:].astype(int))
+    return np.array(pictures)
+
+
+@pytest.mark.usefixtures("hand_landmarker_asset")
+def test_a_table_under_the_simulated_hand_is_in_the_video(tmp_path, small_video):
+    run(tmp_path, small_video, "air", robot="sim")
+    run(tmp_path, small_video, "table", robot="sim", scene="table", object="cube")
+    air, table = (robot_pictures(tmp_path / name / "overview.mp4") for name in ("air", "table"))
+    assert air.shape == table.shape == (20, 480, 480, 3)
+    orange = (table[..., 2] > 2 * table[..., 0]) & (table[..., 2] > table[..., 1] + 40)
+    assert (orange.sum(axis=(1, 2)) > 400).all(), "the cube is missing in some frames"
+    assert not ((air[..., 2] > 2 * air[..., 0]) & (air[..., 2] > air[..., 1] + 40)).any()
+    assert np.abs(air - table).mean() > 10
+
+
 @pytest.fixture
 def running(tmp_path, shared_data) -> Iterator[subprocess.Popen[str]]:
     """A live run, some seconds in, that leaves its results in tmp_path / "run"."""

@@ -58,6 +58,9 @@ def test_help_lists_the_commands():
         (("teleop", "--source", "webcam:99999999999999999999", "--headless"), "webcam[:N]"),
         (("teleop", "--source", "ftp://x/y", "--headless"), "rtsp"),
         (("teleop", "--source", "", "--headless"), "webcam[:N]"),
+        (("teleop", "--scene", "table", "--robot", "none"), "--robot sim"),
+        (("teleop", "--scene", "table", "--object", "anvil"), "'cube', 'ball', 'cup', 'pen'"),
+        (("robot", "--object", "cup"), "--scene table"),
         (("replay", ".", "--source", "x.mp4"), "leave out --source"),
         (("robot", "--port", "70000"), "65533"),
         (("fly",), "fly"),
@@ -80,6 +83,8 @@ def test_bad_arguments_get_one_sentence_and_exit_status_2(arguments, words):
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
+        (TeleopSettings(robot="tcp://127.0.0.1:1", scene="table"), "--scene is for --robot sim"),
+        (TeleopSettings(object="pen"), "give --scene table"),
         (TeleopSettings(robot="shadow"), "sim, none or tcp://HOST:PORT"),
         (TeleopSettings(horizon_ms="-3"), "auto or a number of milliseconds from 0 to 500"),
         (TeleopSettings(horizon_ms="nan"), "auto or a number of milliseconds from 0 to 500"),

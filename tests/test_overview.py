@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,8 @@ from app.frame import Frame
 from app.interrupt import Interrupt
 from app.opencv import cv2
 from app.overview import OverviewFrame, OverviewRecorder
-from robot import hand_spec
+from app.robot_views import RobotViews
+from robot import HandView, SceneState, SceneView, hand_spec
 
 SPEC = hand_spec("right")
 SHOWN = OverviewFrame(
@@ -47,6 +49,22 @@ def test_the_video_shows_camera_and_robot_side_by_side(tmp_path):
     assert abs(int(picture[300, 320].mean()) - 40) < 12, "the camera's grey is not there"
     assert picture[:, 640:].std() > 20, "the robot is not there"
     assert not (tmp_path / ".camera").exists()
+
+
+def test_a_hand_over_a_table_is_shown_with_what_stands_on_it():
+    pose = np.array([0.0, 0.0, 0.04, 0.0, 0.0, 0.0, 1.0])
+    palm = np.array([-0.03, -0.06, 0.13, 0.0, np.sqrt(0.5), 0.0, np.sqrt(0.5)])
+    views = RobotViews((160, 160))
+    for scene in (None, SceneState("cube", palm, pose), SceneState("pen", palm, pose), None):
+        shown = replace(SHOWN, scene=scene)
+        picture = views.render(shown.hand, shown.q_rad, shown.joint_names, shown.scene)
+        if scene is None:
+            expected = HandView("right", (160, 160)).render(SPEC.home_rad, SPEC.joint_names)
+        else:
+            expected = SceneView("right", scene.object, (160, 160)).render(
+                SPEC.home_rad, SPEC.joint_names, scene
+            )
+        np.testing.assert_array_equal(picture, expected)
 
 
 def test_slow_and_skipped_frames_keep_the_videos_time(tmp_path):

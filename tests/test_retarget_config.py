@@ -126,6 +126,11 @@ def test_every_key_of_the_librarys_schema_is_read(tmp_path: Path) -> None:
         ({"wrist_link_name": None}, "'wrist_link_name' is missing"),
         ({"type": "magic"}, "type is 'magic'; use one of: dexpilot"),
         ({"type": 3}, "type is 3; give a text"),
+        ({"type": [1]}, "type is .1.; give a text"),
+        ({"variant": {}}, "variant is {}; give a text"),
+        ({"scaling_factor": 10**400}, "give a finite number"),
+        ({"finger_tip_link_names": ["link_3.0_tip", "link_3.0_tip"]}, "name every fingertip once"),
+        ({"target_link_human_indices": [0, 4, 0, 12, 16]}, "follow keypoints from 1 to 20"),
         ({"scaling_factor": "big"}, "scaling_factor is 'big'; give a finite number"),
         ({"scaling_factor": float("nan")}, "scaling_factor is nan; give a finite number"),
         ({"scaling_factor": True}, "scaling_factor is True"),
@@ -191,6 +196,18 @@ def test_values_that_do_not_fit_the_robot_are_explained(
 ) -> None:
     with pytest.raises(RetargetError, match=message):
         load(write(tmp_path, {"retargeting": section(**changes)}))
+
+
+def test_a_file_with_both_hands_is_read_by_side(tmp_path: Path) -> None:
+    hands = {
+        side: section(target_link_human_indices_dexpilot=[0, 4, 8, 12, 16]) for side in ("left", "right")
+    }
+    hands["left"]["scaling_factor"] = 1.1
+    path = write(tmp_path, hands)
+    assert read_config(path, side="left").scaling_factor == 1.1
+    assert read_config(path, side="right").tip_keypoints == (4, 8, 12, 16)
+    with pytest.raises(RetargetError, match="right and left; say which"):
+        read_config(path)
 
 
 @pytest.mark.parametrize("content", ["", "- 1", "hand: {}", "retargeting: 3", "retargeting: [", "\x00"])

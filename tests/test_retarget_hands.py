@@ -403,3 +403,24 @@ def test_gripper_file_closes_with_a_pinch(tmp_path: Path) -> None:
     _, q_open = solve_file(GRIPPER, tmp_path, flat_hand())
     assert q_closed[0] < 0.002
     assert q_open[0] > 0.02
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_first_horizon_reaches_as_far_as_solving_its_instants_in_a_row(name: str) -> None:
+    """However much the search for a first pose takes, what comes after it is solved, too."""
+    shares = np.linspace(0.0, 1.0, 16)
+    hands = np.array(
+        [make_hand(share * np.tile([1.2, 1.5, 0.9], (4, 1)), flat_hand()[1:5]) for share in shares]
+    )
+    if name.endswith("left"):
+        hands = hands * MIRROR
+    retargeter = retargeter_of(name)
+    retargeter.reset()
+    times = np.arange(16) * FRAME_NS
+    together = retargeter.solve_trajectory(hands, times)
+    assert retargeter.status.converged
+    retargeter.reset()
+    single = np.array([retargeter.solve(hand, int(t)) for hand, t in zip(hands, times, strict=True)])
+    tips = [np.array([retargeter.tip_positions(q) for q in poses]) for poses in (together, single)]
+    assert np.linalg.norm(tips[0] - tips[1], axis=-1).max() < 0.006
+    assert np.linalg.norm(np.diff(together, axis=0), axis=1).min() > 1e-3, "no instant repeats the one before"

@@ -13,6 +13,7 @@ from retarget import HandConfig, Retargeter, RetargetError
 from retarget.config_file import config_from
 from retarget.kinematics import Kinematics
 from retarget.solver import Solver
+from retarget.urdf import read_urdf
 
 ASSETS = Path(__file__).parent.parent / "robot" / "assets"
 TIPS = ["link_15.0_tip", "link_3.0_tip", "link_7.0_tip", "link_11.0_tip"]
@@ -214,8 +215,12 @@ def test_hand_frame_turns_what_the_robot_sees() -> None:
 
 def test_wrist_may_move_with_the_joints() -> None:
     """On the Shadow hand the palm stands above two wrist joints."""
-    solver = Solver(allegro(wrist_link_name="link_0.0"))
-    assert np.isfinite(solver.objective(np.zeros(16), fist(), np.zeros(6))[0])
+    solver = Solver(allegro(wrist_link_name="link_2.0"))
+    q, step = np.full(16, 0.3), 1e-6 * np.eye(16)[1]  # joint_1.0 moves that link
+    cost = [solver.objective(q + side * step, fist(), np.zeros(6))[0] for side in (-1, 1)]
+    gradient = solver.objective(q, fist(), np.zeros(6))[1][1]
+    assert gradient == pytest.approx((cost[1] - cost[0]) / 2e-6, rel=1e-5)
+    assert abs(gradient - Solver(allegro()).objective(q, fist(), np.zeros(6))[1][1]) > 1e-3
 
 
 def test_free_base_brings_the_robot_to_where_the_hand_is(zoo: Path) -> None:
@@ -237,8 +242,10 @@ def test_mimic_joints_move_alone_when_asked_to(zoo: Path) -> None:
 def test_without_limits_joints_may_go_anywhere() -> None:
     solver = Solver(allegro(has_joint_limits=False, scaling_factor=1.0))
     assert np.isinf(solver.lower_rad).all()
-    q = solver.solve(fist()[None], np.zeros((1, 16)), None, np.zeros(6)).q_rad[0]
-    assert np.isfinite(q).all()
+    limited = Retargeter(allegro(scaling_factor=1.0))
+    q = solver.solve(flat_hand()[None], np.zeros((1, 16)), None, np.zeros(6)).q_rad[0]
+    assert ((q < limited.lower_rad) | (q > limited.upper_rad)).any()
+    assert np.isinf(Retargeter(allegro(has_joint_limits=False)).upper_rad).all()
 
 
 def test_published_fingertips_must_move() -> None:
@@ -255,6 +262,87 @@ def test_low_pass_is_the_librarys_filter_and_only_on_request() -> None:
     np.testing.assert_allclose(filtered[0], raw[0])
     np.testing.assert_allclose(filtered[1], raw[0] + 0.2 * (raw[1] - raw[0]), atol=1e-6)
     np.testing.assert_allclose(filtered[2], filtered[1] + 0.2 * (raw[2] - filtered[1]), atol=1e-6)
+
+
+def test_low_pass_holds_its_pose_when_there_is_no_hand() -> None:
+    smooth = Retargeter(allegro(), low_pass=True)
+    smooth.solve(flat_hand(), 0)
+    last = smooth.solve(fist(), 33_333_333)
+    np.testing.assert_array_equal(smooth.solve(np.full((21, 3), np.nan), 66_666_667), last)
+
+
+def test_files_of_the_library_keep_what_it_does_not_forward(caplog: pytest.LogCaptureFixture) -> None:
+    config = allegro(huber_delta=0.5, normal_delta=1.0)
+    assert (config.huber_delta, config.normal_delta) == (0.03, 4e-3)
+    assert "huber_delta is ignored" in caplog.text
+    assert allegro(variant="contact", huber_delta=0.5).huber_delta == 0.5
+
+
+def test_keypoints_may_be_given_for_every_vector() -> None:
+    rows = [(4 * ORIGIN).tolist(), (4 * TASK).tolist()]
+    usual, explicit = Retargeter(allegro()), Retargeter(allegro(target_link_human_indices=rows))
+    np.testing.assert_allclose(explicit.solve(fist(), 0), usual.solve(fist(), 0), atol=1e-9)
+
+
+def test_expand_gives_every_joint_a_simulator_has(zoo: Path) -> None:
+    retargeter = Retargeter(kinds(zoo)[4])
+    q = retargeter.solve(fist(), 0)
+    every = dict(zip(retargeter.all_joint_names, retargeter.expand(q), strict=True))
+    own = dict(zip(retargeter.joint_names, q, strict=True))
+    assert set(every) == {f"{name}_joint" for name in "abdefg"}
+    assert all(every[name] == value for name, value in own.items())
+    assert every["e_joint"] == pytest.approx(-0.7 * own["a_joint"] + 0.2)
+    assert every["f_joint"] == pytest.approx(0.1 * every["e_joint"])
+
+
+def test_what_mimics_stays_within_its_own_limits(tmp_path: Path) -> None:
+    text = ZOO.replace('lower="-2" upper="2" effort="1" velocity="1"/>\n    <mimic joint="a_joint"', "LIMIT")
+    assert "LIMIT" in text
+    for limit, expected in (
+        ('lower="-0.5" upper="0.9"', (-1.0, 1.0)),
+        ('lower="0" upper="0.1"', (-1.5, 1.2)),
+    ):
+        text_now = text.replace("LIMIT", f'{limit} effort="1" velocity="1"/>\n    <mimic joint="a_joint"')
+        (tmp_path / "zoo.urdf").write_text(text_now)
+        tree = read_urdf(tmp_path / "zoo.urdf")
+        a = tree.joint_names.index("a_joint")
+        # e = −0.7 a + 0.2; the second one leaves a less than half of its range and is taken for a slip.
+        assert (tree.lower_rad[a], tree.upper_rad[a]) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('name="b_joint"', 'name="a_joint"', "joint 'a_joint' is there twice"),
+        ('xyz="0 0.07 0"', 'xyz="nan 0 0"', "origin of joint 'c_joint' is not finite"),
+        (
+            '<link name="g"/>',
+            '<link name="g"><collision><geometry><sphere radius="-1"/></geometry></collision></link>',
+            "sphere of the size .-1.0.; every size must be greater",
+        ),
+    ],
+)
+def test_slips_in_a_urdf_are_told(tmp_path: Path, old: str, new: str, message: str) -> None:
+    assert old in ZOO
+    (tmp_path / "zoo.urdf").write_text(ZOO.replace(old, new, 1))
+    with pytest.raises(RetargetError, match=message):
+        read_urdf(tmp_path / "zoo.urdf")
+
+
+def test_a_cost_beyond_all_numbers_is_not_called_converged() -> None:
+    retargeter = Retargeter(allegro(scaling_factor=1e299))
+    q = retargeter.solve(fist(), 0)
+    assert np.isfinite(q).all()
+    assert not retargeter.status.converged
+
+
+def test_input_that_is_no_numbers_is_explained() -> None:
+    retargeter = Retargeter(allegro())
+    with pytest.raises(RetargetError, match="no array of numbers"):
+        retargeter.solve([["a"]], 0)  # type: ignore[arg-type]
+    for t_ns in (None, float("nan"), "now"):
+        with pytest.raises(RetargetError, match="give a time in nanoseconds"):
+            retargeter.solve(fist(), t_ns)  # type: ignore[arg-type]
 
 
 def test_resume_goes_on_from_the_given_pose() -> None:

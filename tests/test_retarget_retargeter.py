@@ -340,7 +340,7 @@ def test_a_hundred_thousand_random_hands_give_legal_poses(right: Retargeter) -> 
     rng = np.random.default_rng(6)
     solved = 0
     for i in range(100_000):
-        kind = i % 5 if i % 20 < 5 else 2 + i % 2  # three in four are no hands at all, and cost little
+        kind = i % 5 if i % 40 < 5 else 2 + i % 2  # most are no hands at all, and cost little
         keypoints = rng.normal(0, 0.05, (21, 3))  # limbs in no order
         if kind == 1:
             keypoints = fist() * rng.uniform(-2, 2, 3)  # stretched, squashed, mirrored, inside out
@@ -352,7 +352,7 @@ def test_a_hundred_thousand_random_hands_give_legal_poses(right: Retargeter) -> 
             keypoints[rng.integers(1, 21, 10)] = 0.0  # collapsed in part
         assert_legal(right, right.solve(keypoints, i * FRAME_NS))
         solved += right.status.rejected == ""
-    assert solved > 8_000
+    assert solved > 4_000
 
 
 def test_fingers_bent_backwards_find_their_way_into_a_fist(right: Retargeter) -> None:

@@ -24,6 +24,7 @@ from robot.messages import (
     encode_state,
     encode_trajectory,
 )
+from robot.scene import SceneState
 
 NAMES = ("a", "b", "c")
 
@@ -101,6 +102,63 @@ def test_state_survives_the_wire() -> None:
     )
     assert (got.limits_hit, got.fault) == (4, "why")
     np.testing.assert_array_equal(got.target_rad, sent.target_rad)
+
+
+def scene_map(**changes: Any) -> dict[str, Any]:
+    pose = [0.1, -0.2, 0.3, 0.0, 0.6, 0.0, 0.8]
+    return {"object": "cup", "palm": pose, "thing": pose[::-1][4:] + [0.0, 0.0, 0.0, 1.0], **changes}
+
+
+def raw_state(**changes: Any) -> bytes:
+    """A valid state frame with some fields replaced; a field set to `...` is left out."""
+    topic, _, payload = encode_state(state(), "allegro_right").partition(b" ")
+    content = {**msgpack.unpackb(payload), **changes}
+    return topic + b" " + msgpack.packb({key: value for key, value in content.items() if value is not ...})
+
+
+def test_guards_contacts_and_scene_of_a_state_survive_the_wire() -> None:
+    scene = SceneState(**scene_map())
+    sent = state(counters={"holds": 3}, contact_n=np.array([0.5, 0.0, 1.5, 0.0]), scene=scene)
+    got = decode_state(encode_state(sent, "allegro_right"))
+    assert got.counters == {"holds": 3}
+    np.testing.assert_array_equal(got.contact_n, sent.contact_n)
+    assert got.scene is not None
+    assert got.scene.object == "cup"
+    np.testing.assert_array_equal(got.scene.palm, scene.palm)
+    np.testing.assert_array_equal(got.scene.thing, scene.thing)
+    assert decode_state(encode_state(state(), "allegro_right")).scene is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "names"),
+    [
+        ({"counters": [1]}, "counters"),
+        ({"counters": {"holds": -1}}, "counters.holds"),
+        ({"contact_n": [[0.1]]}, "contact_n"),
+        ({"contact_n": [0.0] * 17}, "contact_n"),
+        ({"contact_n": [float("nan")]}, "contact_n"),
+        ({"scene": ...}, "missing"),
+        ({"scene": "table"}, "scene"),
+        ({"scene": []}, "scene"),
+        ({"scene": {}}, "missing"),
+        ({"scene": scene_map(lamp=1)}, "unknown"),
+        ({"scene": scene_map(object="anvil")}, "scene.object"),
+        ({"scene": scene_map(object=["cube"])}, "scene.object"),
+        ({"scene": scene_map(palm=None)}, "scene.palm"),
+        ({"scene": scene_map(palm=[0.0] * 6)}, "scene.palm"),
+        ({"scene": scene_map(palm=[0.0] * 7)}, "length must be 1"),
+        ({"scene": scene_map(thing=[float("inf"), 0.0, 0.0, 0.0, 0.0, 0.0, 1.0])}, "scene.thing"),
+        ({"scene": scene_map(thing=[0.0, 0.0, 0.0, 0.0, 0.0, 0.0, True])}, "scene.thing"),
+    ],
+)
+def test_malformed_field_of_a_state_is_named(changes: dict[str, Any], names: str) -> None:
+    with pytest.raises(MessageError, match=names):
+        decode_state(raw_state(**changes))
+
+
+def test_a_state_holds_no_other_kind_of_scene() -> None:
+    with pytest.raises(MessageError, match="SceneState or None"):
+        state(scene=scene_map())
 
 
 def test_message_is_one_frame_with_its_topic_in_front() -> None:
@@ -224,6 +282,17 @@ def test_any_value_in_any_field_is_legal_or_raises_message_error(field: str, val
         sentence = ""
         assert not got.valid or np.isfinite(got.q_rad).all()
     assert len(sentence) < 1500
+
+
+@given(st.none() | anything | st.fixed_dictionaries({}, optional=dict.fromkeys(scene_map(), anything)))
+@settings(max_examples=200, deadline=None)
+def test_any_scene_is_legal_or_raises_message_error(scene: Any) -> None:
+    try:
+        got = decode_state(raw_state(scene=scene)).scene
+    except MessageError as error:
+        assert len(str(error)) < 1500
+    else:
+        assert got is None or np.isfinite([got.palm, got.thing]).all()
 
 
 def test_largest_legal_trajectory_fits_in_a_message() -> None:

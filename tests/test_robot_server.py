@@ -284,6 +284,33 @@ def test_no_request_of_a_long_step_runs_longer_than_a_second(lockstep: RobotLink
     assert lockstep.status().counters.accepted == 2
 
 
+def test_scene_is_in_the_state_and_is_reset_by_request() -> None:
+    with spawn_simulation("right", lockstep=True, scene="ball") as process, process.connect() as link:
+        start = link.status().state.scene
+        assert start is not None
+        assert start.object == "ball"
+        moved = link.step(None, 1500 * MS).scene  # the wrist goes over the object by itself
+        moved = link.step(None, 2500 * MS).scene
+        assert moved is not None
+        assert np.abs(moved.palm - start.palm).max() > 0.005
+        link.reset_scene()
+        back = link.status().state.scene
+        assert back is not None
+        np.testing.assert_allclose(back.palm, start.palm, atol=1e-9)
+        np.testing.assert_allclose(back.thing, start.thing, atol=1e-9)
+
+
+def test_without_a_scene_there_is_none_to_reset(link: RobotLink) -> None:
+    assert link.status().state.scene is None
+    with pytest.raises(RobotError, match="no scene to reset; only a simulation has one"):
+        link.reset_scene()
+
+
+def test_an_unknown_scene_is_refused() -> None:
+    with pytest.raises(RobotError, match="did not start: .*anvil"):
+        spawn_simulation("right", scene="anvil")  # type: ignore[arg-type]
+
+
 def test_link_without_a_wanted_hand_takes_either() -> None:
     with spawn_simulation("left") as process, connect(process.endpoint) as link:
         assert link.hand == "left"

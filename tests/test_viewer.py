@@ -17,7 +17,7 @@ from app.overview import OverviewFrame
 from app.snapshot import Snapshot
 from app.viewer import Viewer
 from app.viewer_link import COMMANDS, ViewerLink
-from robot import RobotError, hand_spec, spawn_simulation
+from robot import RobotError, SceneState, hand_spec, spawn_simulation
 
 
 class RobotThatRecords:
@@ -84,6 +84,7 @@ def snapshot() -> Snapshot:
         "TRACKING",
         spec.joint_names,
         spec.home_rad,
+        SceneState("cup", np.array([0.0, 0.0, 0.1, 0.0, 0.6, 0.0, 0.8]), np.eye(7)[6]),
     )
     return Snapshot.of(np.zeros((720, 1280, 3), np.uint8), [hand], age_ms=12.5, notice="a notice")
 
@@ -138,6 +139,9 @@ def test_a_snapshot_survives_its_journey():
     np.testing.assert_array_equal(got.hands[0].keypoints_px, sent.hands[0].keypoints_px)
     np.testing.assert_array_equal(got.hands[0].estimate_px, sent.hands[0].estimate_px)
     np.testing.assert_array_equal(got.hands[0].q_rad, sent.hands[0].q_rad)
+    assert got.hands[0].scene.object == "cup"
+    np.testing.assert_array_equal(got.hands[0].scene.palm, sent.hands[0].scene.palm)
+    np.testing.assert_array_equal(got.hands[0].scene.thing, sent.hands[0].scene.thing)
 
 
 def test_closing_the_window_asks_to_quit(make_window):
