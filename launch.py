@@ -143,13 +143,16 @@ class Bench:
 
     what: tyro.conf.Positional[Benchmark]
     """temporal: errors, jitter, lag, prediction and speed of everything that smooths. retarget: our solver
-    beside dex-retargeting and dexi-rs, if installed: time, cost, pinches, collisions."""
+    beside dex-retargeting and dexi-rs, if installed: time, cost, pinches, collisions. robot: killed
+    publishers and servers, the stop, the 333 Hz loop, a faulty network."""
     settings: Annotated[BenchSettings, tyro.conf.OmitArgPrefixes] = field(default_factory=BenchSettings)
 
     def run(self) -> int:
         logging.getLogger("app.bench").setLevel(logging.INFO)
         if self.what == "retarget":
             from app.bench.retargeting.run import run_retarget as run_bench
+        elif self.what == "robot":
+            from app.bench.robot_side.run import run_robot as run_bench
         else:
             from app.bench.temporal import run_temporal as run_bench
         for line in run_bench(self.settings):

@@ -31,9 +31,9 @@ def run_killed_publisher(trials: int, seed: int = 0) -> dict[str, Any]:
                 [sys.executable, "-m", "app.bench.robot_side.publisher", simulation.endpoint]
             )
             try:
-                _until(link, lambda state: state.mode == "TRACKING", "follow its targets")
+                until(link, lambda state: state.mode == "TRACKING", "follow its targets")
                 time.sleep(float(rng.uniform(0.2, 0.4)))
-                _until(link, lambda state: float(np.abs(state.dq_rad_s).max()) > 1.0, "move")
+                until(link, lambda state: float(np.abs(state.dq_rad_s).max()) > 1.0, "move")
             finally:
                 publisher.kill()
             killed_ns = time.monotonic_ns()
@@ -53,7 +53,8 @@ def run_killed_publisher(trials: int, seed: int = 0) -> dict[str, Any]:
     }
 
 
-def _until(link: RobotLink, condition: Callable[[RobotState], bool], what: str) -> None:
+def until(link: RobotLink, condition: Callable[[RobotState], bool], what: str) -> None:
+    """Wait for a state; AppError where it does not come."""
     deadline_s = time.monotonic() + _PATIENCE_S
     while not condition(_new_state(link)):
         if time.monotonic() > deadline_s:
