@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -205,6 +206,83 @@ def test_joints_that_bend_either_way_leave_the_palm_to_the_thumb(tmp_path):
     assert shape.axes[0, 0] == pytest.approx(1.0, abs=0.1)  # the thumb is rooted in front of the palm
 
 
+def altered(urdf: Path, path: Path, *changes: tuple[str, str]) -> Path:
+    """The same robot with parts of its file (regular expressions) replaced."""
+    text = urdf.read_text(encoding="utf-8")
+    for old, new in changes:
+        text, count = re.subn(old, new, text, flags=re.DOTALL)
+        assert count, old
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def frozen(joint: int, at_rad: float = 0.1) -> tuple[str, str]:
+    """A change that makes both limits of an Allegro's joint the same."""
+    return rf'(<joint name="joint_{joint}\.0".*?) lower="[^"]*" upper="[^"]*"', (
+        rf'\1 lower="{at_rad}" upper="{at_rad}"'
+    )
+
+
+CONTINUOUS = ('type="revolute"', 'type="continuous"')
+SYMMETRIC = ('lower="[^"]*" upper="[^"]*"', 'lower="-1.6" upper="1.6"')
+
+
+@pytest.mark.parametrize("mount", [None, *QUARTER_TURNS[::3]])
+def test_without_limits_the_palms_side_is_not_known_and_nothing_is_accused(mount, tmp_path):
+    urdf = altered(RIGHT, tmp_path / "hand.urdf", CONTINUOUS)
+    shape = shape_of(urdf if mount is None else mounted(urdf, mount, tmp_path / "turned.urdf"))
+    assert shape.axes is None
+    assert shape.hand is None
+    if mount is None:
+        check = check_hand(urdf, CheckHandSettings())
+        assert levels(check, "frame") == levels(check, "hand") == levels(check, "limits") == [Level.HINT]
+        assert "joints without limits do not tell" in sentence(check, "frame")
+        assert "hand_frame_rpy" not in check.proposal
+        assert not check.wrong
+
+
+def test_a_thumb_without_limits_does_not_tell_the_palms_side(tmp_path):
+    thumb = [(rf'(name="joint_{joint}\.0" type=)"revolute"', r'\1"continuous"') for joint in range(12, 16)]
+    # Fingers that bend as far either way leave it to the thumb, which works nowhere in particular.
+    assert shape_of(altered(RIGHT, tmp_path / "a.urdf", SYMMETRIC, *thumb)).axes is None
+    # Fingers with the limits of the real hand tell by themselves.
+    assert shape_of(altered(RIGHT, tmp_path / "b.urdf", *thumb)).axes == pytest.approx(np.eye(3), abs=0.1)
+
+
+@pytest.mark.parametrize("joint", [1, 15])
+def test_a_joint_with_one_limit_twice_is_told_and_does_no_harm(joint, tmp_path):
+    urdf = altered(RIGHT, tmp_path / "hand.urdf", frozen(joint))
+    check = check_hand(urdf, CheckHandSettings())
+    assert levels(check, "limits") == [Level.HINT]
+    assert f"joint_{joint}.0 cannot move: lower and upper limit are the same" in sentence(check, "limits")
+    assert all(f"joint_{joint}.0" not in digit.bending for digit in check.shape.digits)
+    assert not check.wrong  # the other joints make up for it
+
+
+def test_joints_without_limits_do_not_hide_those_that_are_stuck(tmp_path):
+    free = r'(name="joint_5\.0" type=)"revolute"', r'\1"continuous"'
+    check = check_hand(altered(RIGHT, tmp_path / "hand.urdf", frozen(1), free), CheckHandSettings())
+    assert levels(check, "limits") == [Level.HINT, Level.HINT]
+    assert "joint_5.0 have no limits" in sentence(check, "limits")
+    assert "joint_1.0 cannot move" in sentence(check, "limits")
+
+
+def test_a_finger_that_cannot_move_is_not_called_closed(tmp_path):
+    urdf = altered(RIGHT, tmp_path / "hand.urdf", *(frozen(joint) for joint in range(4)))
+    check = check_hand(urdf, CheckHandSettings())
+    fist = next(trial for trial in check.trials if trial.pose.kind == "fist")
+    assert fist.level is Level.WRONG
+    assert fist.verdict == "the index finger stays open (bent by 0 degrees)"
+
+
+def test_a_hand_whose_joints_are_all_stuck_is_told_so(tmp_path):
+    urdf = altered(RIGHT, tmp_path / "hand.urdf", ('lower="[^"]*" upper="[^"]*"', 'lower="0" upper="0"'))
+    check = check_hand(urdf, CheckHandSettings())
+    assert check.frame is None
+    assert "joints that cannot move do not tell" in sentence(check, "frame")
+    assert "joint_15.0 cannot move" in sentence(check, "limits")
+
+
 def test_names_tell_digits():
     assert name_in(["R_thumb_tip_link"]) == "thumb"
     assert name_in(["thtip"]) == name_in(["THJ1"]) == "thumb"
@@ -311,13 +389,13 @@ def test_hints_of_what_a_urdf_lacks(tmp_path):
     )
     urdf = newcomer(tmp_path / "new.urdf", lower=0.2, extra=extra)
     text = urdf.read_text(encoding="utf-8").replace(
-        '<joint name="2" type="revolute">', '<joint name="2" type="continuous">'
+        '<joint name="10" type="revolute">', '<joint name="10" type="continuous">'
     )
     urdf.write_text(text, encoding="utf-8")
     check = check_hand(urdf, CheckHandSettings())
     hints = {finding.subject for finding in check.findings if finding.level is Level.HINT}
     assert {"limits", "zero pose", "fingertips", "self-collision"} <= hints
-    assert "2 have no limits" in sentence(check, "limits")
+    assert "10 have no limits" in sentence(check, "limits")
     assert "spare_tip cannot move" in sentence(check, "fingertips")
     assert "tip_radii_m: [0.01, 0.01, 0.01, 0.01, 0.01]" in sentence(check, "fingertips")
 
@@ -421,6 +499,32 @@ def test_mistakes_on_the_command_line_take_one_sentence(arguments, status, words
     done = launch(*arguments)
     assert done.returncode == status
     assert words in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (('joint name="joint_1\\.0"', 'joint name="joint_0.0"'), "joint 'joint_0.0' is there twice"),
+        (('xyz="0 0 0\\.0164"', 'xyz="nan 0 0.0164"'), "is not finite"),
+        (('sphere radius="', 'sphere radius="-'), "has a sphere of the size [-0.012]"),
+    ],
+)
+def test_a_urdf_that_cannot_be_used_takes_one_sentence(change, words, tmp_path):
+    done = launch(str(altered(RIGHT, tmp_path / "hand.urdf", change)), "--output", str(tmp_path / "p.png"))
+    assert done.returncode == 1
+    assert words in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert "ready config" not in done.stdout
+    assert not (tmp_path / "p.png").exists()
+
+
+@pytest.mark.parametrize(("key", "value"), [("type", "[1]"), ("type", "{}"), ("variant", "[1]")])
+def test_a_config_with_values_of_the_wrong_type_takes_one_sentence(key, value, tmp_path):
+    config = config_with(tmp_path / "c.yaml", **{key: value})
+    done = launch(str(RIGHT), "--config", str(config), "--output", str(tmp_path / "p.png"))
+    assert done.returncode == 1
+    assert f"{key} is {value}; give a text" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
 
 

@@ -16,6 +16,7 @@ _STEPS = 33  # of the searches along one joint's range
 _LONGER = 1.005  # half a per cent is rounding of the links, not a bent finger
 _LOPSIDED = 1.3  # a joint bends to the side its range is this much longer on
 _FAR_RAD = 1.5  # for joints without limits
+_STUCK_RAD = 1e-3  # a joint with less room than this does not move
 
 
 def lateral_axis(description: Description, fingers: Sequence[Digit]) -> np.ndarray:
@@ -48,6 +49,16 @@ def range_of(description: Description, joint: int) -> tuple[float, float]:
     return (-_FAR_RAD if math.isinf(lower) else lower), (_FAR_RAD if math.isinf(upper) else upper)
 
 
+def is_stuck(description: Description, joint: int) -> bool:
+    """Whether a joint's limits leave it no room."""
+    return bool(description.tree.upper_rad[joint] - description.tree.lower_rad[joint] < _STUCK_RAD)
+
+
+def is_limited(description: Description, joint: int) -> bool:
+    """Whether a joint has both limits."""
+    return math.isfinite(description.tree.upper_rad[joint] - description.tree.lower_rad[joint])
+
+
 def straighten(
     description: Description, digits: Sequence[Digit], thumb: Digit | None, lateral: np.ndarray
 ) -> np.ndarray:
@@ -77,10 +88,15 @@ def straighten(
 
 
 def bent_end(description: Description, joint: int, straight: float) -> float | None:
-    """The end of a joint's range that bends the finger; None if neither side is clearly longer."""
+    """The end of a joint's range that bends the finger.
+
+    None if neither side is clearly longer, and for a joint without limits or without any room.
+    """
     lower, upper = float(description.tree.lower_rad[joint]), float(description.tree.upper_rad[joint])
     below, above = straight - lower, upper - straight
-    if math.isinf(below) or math.isinf(above) or max(below, above) < _LOPSIDED * min(below, above):
+    if not is_limited(description, joint) or max(below, above) < _STUCK_RAD:
+        return None
+    if max(below, above) < _LOPSIDED * min(below, above):
         return None
     return upper if above > below else lower
 

@@ -73,7 +73,9 @@ def check_hand(urdf: Path, settings: CheckHandSettings) -> Check:
     """
     path, config_path = _find(urdf, settings)
     description = Description(path)
-    config = None if config_path is None else _read_config(config_path, path, settings.urdf_dir)
+    config = None
+    if config_path is not None:
+        config = _read_config(config_path, path, settings.urdf_dir, settings.hand)
     shape = measure(description, wrist_of(config) if config else None)
     frame = None if shape.axes is None else wrist_frame(shape.axes)
     hand: Hand = settings.hand or shape.hand or "right"
@@ -119,14 +121,14 @@ def _find(urdf: Path, settings: CheckHandSettings) -> tuple[Path, Path | None]:
         ) from error
 
 
-def _read_config(path: Path, urdf: Path, urdf_dir: Path | None) -> HandConfig:
+def _read_config(path: Path, urdf: Path, urdf_dir: Path | None, side: str | None) -> HandConfig:
     """The config; the URDF it names is looked for around the one that was given, too."""
     try:
-        return read_config(path, urdf_dir)
+        return read_config(path, urdf_dir, side)
     except RetargetError as error:
         for folder in urdf.resolve().parents[:4]:
             try:
-                return read_config(path, folder)
+                return read_config(path, folder, side)
             except RetargetError:
                 continue  # the first error says what is wrong
         raise error

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import re
 
+from app.check_hand.bending import is_limited, is_stuck
 from app.check_hand.findings import Finding, good, hint, wrong
 from app.check_hand.shape import HandShape
 from app.check_hand.wrist_frame import WristFrame, describe_axes, describe_turn, rpy_text
@@ -28,11 +28,10 @@ def diagnose_shape(
     if not configured:
         findings += _whole_hand(shape)
     if frame is None:
-        text = "no finger bends to one side more than to the other, so the palm's side is not known"
-        findings.append(hint("frame", f"{text}; look at the picture and set hand_frame_rpy yourself"))
+        findings.append(_no_frame(shape))
     elif not configured:
         findings.append(_frame(frame, shape.hand))
-    return [*findings, _tips(shape), _limits(shape), *_zero(shape), *_mimics(shape)]
+    return [*findings, _tips(shape), *_limits(shape), *_zero(shape), *_mimics(shape)]
 
 
 def side_in_name(text: str) -> Hand | None:
@@ -61,6 +60,19 @@ def _hand(shape: HandShape, asked: Hand | None) -> Finding:
             "hand", f"{text}: mirrored, or the wrong file; if it is meant so, give --hand {shape.hand}"
         )
     return good("hand", f"a {shape.hand} hand with {len(shape.fingers)} fingers and a thumb, by its shape")
+
+
+def _no_frame(shape: HandShape) -> Finding:
+    description = shape.description
+    joints = [description.tree.joint_index(name) for digit in shape.digits for name in digit.digit.joints]
+    if any(not is_limited(description, joint) for joint in joints):
+        text = "joints without limits do not tell to which side the fingers bend"
+    elif all(is_stuck(description, joint) for joint in joints):
+        text = "joints that cannot move do not tell to which side the fingers bend"
+    else:
+        text = "no finger bends to one side more than to the other"
+    text += ", so the palm's side is not known"
+    return hint("frame", f"{text}; look at the picture and set hand_frame_rpy yourself")
 
 
 def _frame(frame: WristFrame, hand: Hand | None) -> Finding:
@@ -98,24 +110,19 @@ def _tips(shape: HandShape) -> Finding:
     return good("fingertips", ", ".join(digit.digit.tip for digit in shape.digits))
 
 
-def _limits(shape: HandShape) -> Finding:
-    tree = shape.description.tree
-    free = [
-        name
-        for name, lower, upper in zip(tree.joint_names, tree.lower_rad, tree.upper_rad, strict=True)
-        if math.isinf(lower) or math.isinf(upper)
-    ]
+def _limits(shape: HandShape) -> list[Finding]:
+    description, names = shape.description, shape.description.tree.joint_names
+    free = [name for i, name in enumerate(names) if not is_limited(description, i)]
+    stuck = [name for i, name in enumerate(names) if is_stuck(description, i)]
+    findings = []
     if free:
         text = f"{', '.join(free)} have no limits"
-        return hint("limits", f"{text} and may turn anywhere; give them <limit lower upper> in the URDF")
-    stuck = [
-        name
-        for name, lower, upper in zip(tree.joint_names, tree.lower_rad, tree.upper_rad, strict=True)
-        if upper - lower < 1e-3
-    ]
+        text += " and may turn anywhere; give them <limit lower upper> in the URDF"
+        findings.append(hint("limits", text))
     if stuck:
-        return hint("limits", f"{', '.join(stuck)} cannot move: their lower and upper limits are the same")
-    return good("limits", f"all {len(tree.joint_names)} joints have them")
+        text = f"{', '.join(stuck)} cannot move: lower and upper limit are the same"
+        findings.append(hint("limits", f"{text}; correct them in the URDF, or make the joints fixed"))
+    return findings or [good("limits", f"all {len(names)} joints have them")]
 
 
 def _zero(shape: HandShape) -> list[Finding]:

@@ -11,6 +11,7 @@ from app.check_hand.check import Check
 from app.check_hand.findings import Level
 from app.check_hand.proposal import keypoint_fingers
 from app.check_hand.scene import Body, Camera, render
+from app.check_hand.strokes import centred, dot, fitting, line, text, text_width, whole
 from app.check_hand.trial import TrialResult
 from app.check_hand.wrist_frame import turn_deg
 from app.drawing import FINGER_COLOURS, Colour
@@ -24,7 +25,6 @@ _HEAD_PX, _LABEL_PX, _FOOT_PX, _LEGEND_PX = 74, 28, 34, 44
 _MARGIN = 1.1  # around what is shown
 _AXIS_SHARE = 0.3  # of the hand's length
 _NAMES_SHARE = 0.1  # of it, from a fingertip to its name
-_FONT = cv2.FONT_HERSHEY_SIMPLEX
 _INK: Colour = (52, 46, 42)
 _FAINT: Colour = (128, 120, 114)
 _PALM: Colour = (176, 172, 168)
@@ -67,7 +67,7 @@ def draw(check: Check) -> np.ndarray:
         tiles = [scene.tile(camera, named=camera is front) for scene in scenes]
         row = np.hstack(tiles)
         strip = np.broadcast_to(row[:1], (_LABEL_PX, *row.shape[1:])).copy()
-        _text(strip, label, (14, 21), 0.5, _FAINT)
+        text(strip, label, (14, 21), 0.5, _FAINT)
         rows.append(np.vstack([strip, row]))
     feet = np.hstack([scene.foot() for scene in scenes])
     body = np.vstack([rows[0], feet, rows[1]])
@@ -127,11 +127,11 @@ class _PoseScene:
         """What is said about the pose."""
         strip = np.full((_FOOT_PX, _TILE_PX[0], 3), 255, np.uint8)
         if self._trial is None:
-            _text(strip, "straightest pose; nothing was retargeted", (14, 23), 0.5, _INK)
+            text(strip, "straightest pose; nothing was retargeted", (14, 23), 0.5, _INK)
             return strip
         cv2.circle(strip, (20, 17), 5, _LEVEL_COLOURS[self._trial.level], -1, cv2.LINE_AA)
         words = f"{self._trial.pose.name}: {self._trial.verdict}"
-        _text(strip, words, (34, 22), _fitting(words, 0.5, _TILE_PX[0] - 44), _INK)
+        text(strip, words, (34, 22), fitting(words, 0.5, _TILE_PX[0] - 44), _INK)
         return strip
 
     def _at(self, link: str) -> np.ndarray:
@@ -180,9 +180,9 @@ class _PoseScene:
         points = camera.pixels(self._human)
         over = image.copy()
         for a, b in SKELETON:
-            _line(over, points[a], points[b], _HUMAN, 2)
+            line(over, points[a], points[b], _HUMAN, 2)
         for point in points:
-            _dot(over, point, 3.0, _HUMAN)
+            dot(over, point, 3.0, _HUMAN)
         image[:] = cv2.addWeighted(over, 0.62, image, 0.38, 0.0)
 
     def _draw_axes(self, image: np.ndarray, camera: Camera) -> None:
@@ -194,16 +194,16 @@ class _PoseScene:
             start, end = camera.pixels(np.stack([self._wrist, self._wrist + length * direction]))
             colour = _AXIS_COLOURS[axis]
             if np.linalg.norm(end - start) > 0.25 * length * camera.scale:
-                _line(image, start, end, (255, 255, 255), 7)
-                cv2.arrowedLine(image, _whole(start), _whole(end), colour, 3, cv2.LINE_AA, tipLength=0.22)
+                line(image, start, end, (255, 255, 255), 7)
+                cv2.arrowedLine(image, whole(start), whole(end), colour, 3, cv2.LINE_AA, tipLength=0.22)
                 place = end + 14.0 * (end - start) / np.linalg.norm(end - start)
             else:  # toward the eye, or away from it
-                _dot(image, start, 9.0, (255, 255, 255))
-                _dot(image, start, 7.0, colour)
+                dot(image, start, 9.0, (255, 255, 255))
+                dot(image, start, 7.0, colour)
                 if direction @ (camera.eye - self._wrist) > 0.0:
-                    _dot(image, start, 2.5, (255, 255, 255))
+                    dot(image, start, 2.5, (255, 255, 255))
                 place = start + np.array([-17.0, 15.0])
-            _centred(image, "xyz"[axis], place, 0.6, colour)
+            centred(image, "xyz"[axis], place, 0.6, colour)
 
     def _draw_tips(self, image: np.ndarray, camera: Camera, named: bool) -> None:
         above = _NAMES_SHARE * self._check.shape.length_m * camera.scale
@@ -211,11 +211,11 @@ class _PoseScene:
         for number, digit in enumerate(self._check.shape.digits):
             point = camera.pixels(self._at(digit.digit.tip))
             colour = _digit_colour(self._check, digit.digit.tip)
-            _dot(image, point, 6.5, (255, 255, 255))
-            _dot(image, point, 4.5, colour)
+            dot(image, point, 6.5, (255, 255, 255))
+            dot(image, point, 4.5, colour)
             if named:
                 name = FINGERS[fingers[number]] if self._check.shape.thumb and number < len(fingers) else ""
-                _centred(image, name or str(number + 1), point - (0.0, above), 0.45, _INK)
+                centred(image, name or str(number + 1), point - (0.0, above), 0.45, _INK)
 
 
 def _used_axes(check: Check) -> np.ndarray:
@@ -239,7 +239,7 @@ def _soft(colour: Colour) -> Colour:
 def _head(check: Check, width: int) -> np.ndarray:
     strip = np.full((_HEAD_PX, width, 3), 255, np.uint8)
     hand = f"{check.shape.hand} hand" if check.shape.hand else "side not known"
-    _text(strip, f"{check.description.name}: {hand}", (14, 32), 0.8, _INK, 2)
+    text(strip, f"{check.description.name}: {hand}", (14, 32), 0.8, _INK, 2)
     frame = check.frame
     if frame is None:
         words = "the shape does not tell where the palm is"
@@ -254,7 +254,7 @@ def _head(check: Check, width: int) -> np.ndarray:
         words = "axes as they should be; the URDF's root has them turned: add the line hand_frame_rpy"
         level = Level.WRONG
     cv2.circle(strip, (20, 56), 5, _LEVEL_COLOURS[level], -1, cv2.LINE_AA)
-    _text(strip, words, (34, 61), 0.5, _INK)
+    text(strip, words, (34, 61), 0.5, _INK)
     return strip
 
 
@@ -263,7 +263,7 @@ def _legend(check: Check, width: int) -> np.ndarray:
     strip = np.full((_LEGEND_PX, width, 3), 255, np.uint8)
     tips = [digit.digit.tip for digit in check.shape.digits]
     entries = [*tips, "thin lines: the human hand, scaled"]
-    total = sum(cv2.getTextSize(entry, _FONT, 0.5, 1)[0][0] + 46 for entry in entries)
+    total = sum(text_width(entry, 0.5) + 46 for entry in entries)
     size = 0.5 * min(1.0, (width - 28) / total)
     x = 20
     for entry in entries:
@@ -272,37 +272,6 @@ def _legend(check: Check, width: int) -> np.ndarray:
             cv2.circle(strip, (x, 22), 6, colour, -1, cv2.LINE_AA)
         else:
             cv2.line(strip, (x - 8, 22), (x + 8, 22), colour, 2, cv2.LINE_AA)
-        _text(strip, entry, (x + 14, 27), size, _INK)
-        x += cv2.getTextSize(entry, _FONT, size, 1)[0][0] + 44
+        text(strip, entry, (x + 14, 27), size, _INK)
+        x += text_width(entry, size) + 44
     return strip
-
-
-def _text(
-    image: np.ndarray, words: str, origin: tuple[int, int], size: float, colour: Colour, weight: int = 1
-) -> None:
-    cv2.putText(image, words, origin, _FONT, size, colour, weight, cv2.LINE_AA)
-
-
-def _centred(image: np.ndarray, words: str, middle: np.ndarray, size: float, colour: Colour) -> None:
-    """Words around a point, on a pale outline that keeps them readable."""
-    (width, height), _ = cv2.getTextSize(words, _FONT, size, 1)
-    origin = round(float(middle[0]) - width / 2), round(float(middle[1]) + height / 2)
-    _text(image, words, origin, size, (250, 248, 246), 4)
-    _text(image, words, origin, size, colour, 1)
-
-
-def _fitting(words: str, size: float, width: int) -> float:
-    """The size at which words are no wider than `width` pixels."""
-    return min(size, size * width / max(cv2.getTextSize(words, _FONT, size, 1)[0][0], 1))
-
-
-def _line(image: np.ndarray, a: np.ndarray, b: np.ndarray, colour: Colour, weight: int) -> None:
-    cv2.line(image, _whole(a), _whole(b), colour, weight, cv2.LINE_AA)
-
-
-def _dot(image: np.ndarray, point: np.ndarray, radius: float, colour: Colour) -> None:
-    cv2.circle(image, _whole(point * 16.0), round(16.0 * radius), colour, -1, cv2.LINE_AA, 4)
-
-
-def _whole(point: np.ndarray) -> tuple[int, int]:
-    return round(float(point[0])), round(float(point[1]))

@@ -11,6 +11,8 @@ from app.check_hand.bending import (
     base_link,
     bending_joints,
     bent_end,
+    is_limited,
+    is_stuck,
     lateral_axis,
     range_of,
     straighten,
@@ -34,7 +36,8 @@ class DigitShape:
 
     Attributes:
         digit: which.
-        bending: independent joints that bend it, root to tip.
+        bending: independent joints that bend it, root to tip, as far as it is known to which side.
+        rigid: whether no joint that would bend it has any room between its limits.
         straight_q, bent_q: per bending joint, where it is straightest and the end it bends to.
         base_m: (3,) where its first bending joint is, root frame, straight pose.
         tip_m: (3,) its tip's link, likewise.
@@ -43,6 +46,7 @@ class DigitShape:
 
     digit: Digit
     bending: tuple[str, ...]
+    rigid: bool
     straight_q: tuple[float, ...]
     bent_q: tuple[float, ...]
     base_m: np.ndarray
@@ -193,7 +197,7 @@ def _out_of_palm(
             moved += float((description.poses(q)[tip, :3, 3] - poses[tip, :3, 3]) @ x)
     if abs(moved) > 1e-3:
         return x if moved > 0.0 else -x
-    if thumb is None:
+    if thumb is None or not _works_within_limits(description, thumb):
         return None
     # Joints that bend as far either way leave the thumb: it works in front of the palm.
     fingers_at = np.mean([poses[digit.moving[0], :3, 3] for digit in fingers], axis=0) @ x
@@ -203,6 +207,13 @@ def _out_of_palm(
     if abs(thumb_at - fingers_at) < 5e-3:
         return None
     return x if thumb_at > fingers_at else -x
+
+
+def _works_within_limits(description: Description, thumb: Digit) -> bool:
+    """Whether the thumb's limits say where it works: all joints have them, and one at least has room."""
+    joints = [description.tree.joint_index(name) for name in thumb.joints]
+    limited = all(is_limited(description, joint) for joint in joints)
+    return limited and not all(is_stuck(description, joint) for joint in joints)
 
 
 def _sampled(description: Description, digit: Digit, straight: np.ndarray) -> np.ndarray:
@@ -278,6 +289,7 @@ def _digit_shape(
     return DigitShape(
         digit=digit,
         bending=tuple(tree.joint_names[joint] for joint, _ in known),
+        rigid=bool(bending) and all(is_stuck(description, joint) for joint in bending),
         straight_q=tuple(float(straight[joint]) for joint, _ in known),
         bent_q=tuple(end for _, end in known),
         base_m=base,

@@ -108,7 +108,7 @@ def turn_of(
 ) -> float | None:
     """What a digit's bending joints turn together, followers included, rad; None if unknown."""
     if not digit.bending:
-        return None
+        return 0.0 if digit.rigid else None
     tree = shape.description.tree
     straight = dict(zip(digit.bending, digit.straight_q, strict=True))
     turn = 0.0
