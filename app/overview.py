@@ -21,8 +21,9 @@ from app.interrupt import Interrupt
 from app.lane import LaneFrame
 from app.opencv import cv2
 from app.recording import RecordingReader, RecordingWriter
+from app.robot_views import RobotViews
 from models.observation import Hand
-from robot import HandView, RobotState
+from robot import RobotState, SceneState
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +44,7 @@ class OverviewFrame:
         mode: of the robot server; empty without one.
         joint_names: order of q_rad.
         q_rad: (n,) joint angles to show: measured, or the targets where no robot measures any.
+        scene: where the robot's palm and what it is to grasp are; None without a table.
     """
 
     hand: Hand
@@ -52,6 +54,7 @@ class OverviewFrame:
     mode: str
     joint_names: tuple[str, ...]
     q_rad: np.ndarray
+    scene: SceneState | None = None
 
     @staticmethod
     def of(lane_frame: LaneFrame, state: RobotState | None) -> OverviewFrame:
@@ -67,6 +70,7 @@ class OverviewFrame:
             mode="" if state is None else state.mode,
             joint_names=joint_names,
             q_rad=q_rad,
+            scene=None if state is None else state.scene,
         )
 
 
@@ -114,7 +118,7 @@ class OverviewRecorder:
         self.stop()
         path = self._run_dir / "overview.mp4"
         partial = self._run_dir / "overview.part.mp4"
-        views: dict[Hand, HandView] = {}
+        views = RobotViews(ROBOT_TILE_PX)
         video: cv2.VideoWriter | None = None
         written, t_start_ns = 0, 0
         try:
@@ -134,8 +138,7 @@ class OverviewRecorder:
         finally:
             if video is not None:
                 video.release()
-            for view in views.values():
-                view.close()
+            views.close()
         if video is None:
             raise AppError("no overview.mp4 was written: there was no image to show")
         _check_video(partial, written)
@@ -147,9 +150,7 @@ class OverviewRecorder:
         """Keep no more images; those kept are on disk when this returns. Safe to call twice."""
         self._writer.close()
 
-    def _compose_frame(
-        self, frame: Frame, row: list[OverviewFrame], views: dict[Hand, HandView]
-    ) -> np.ndarray:
+    def _compose_frame(self, frame: Frame, row: list[OverviewFrame], views: RobotViews) -> np.ndarray:
         height, width = frame.image.shape[:2]
         camera_size = (2 * round(TILE_HEIGHT_PX * width / height / 2), TILE_HEIGHT_PX)
         camera, scale, offset = fit_into(frame.image, camera_size)
@@ -157,9 +158,7 @@ class OverviewRecorder:
         for number, shown in enumerate(row):
             draw_detection(camera, shown.keypoints_px * self._scale * scale + offset)
             draw_skeleton(camera, shown.estimate_px * self._scale * scale + offset)
-            if shown.hand not in views:
-                views[shown.hand] = HandView(shown.hand, ROBOT_TILE_PX)
-            robot = views[shown.hand].render(shown.q_rad, shown.joint_names)
+            robot = views.render(shown.hand, shown.q_rad, shown.joint_names, shown.scene)
             draw_caption(robot, f"Allegro {shown.hand}")
             if shown.mode:
                 draw_state(robot, shown.mode)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import asdict
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from app.auto_arm import AutoArm
 from models.observation import Hand
@@ -18,6 +18,7 @@ from robot import (
     connect,
     spawn_simulation,
 )
+from robot.scene import ObjectKind
 
 logger = logging.getLogger(__name__)
 
@@ -149,7 +150,14 @@ class ServerRobot:
                 self._process.close()
 
 
-def open_robot(spec: str, hand: Hand, realtime: bool, arm: bool, keys: Path | None = None) -> RobotPort:
+def open_robot(
+    spec: str,
+    hand: Hand,
+    realtime: bool,
+    arm: bool,
+    keys: Path | None = None,
+    scene: ObjectKind | Literal["none"] = "none",
+) -> RobotPort:
     """The robot port that `--robot SPEC` names.
 
     Args:
@@ -158,6 +166,7 @@ def open_robot(spec: str, hand: Hand, realtime: bool, arm: bool, keys: Path | No
         realtime: False steps a simulation on the file's own clock.
         arm: arm a server at tcp://…; a simulation started here is always armed.
         keys: folder with this client's keys, for a server at tcp://… that has keys.
+        scene: what stands on a table under a simulation started here; "none" is a hand in the air.
 
     Raises:
         RobotError: no server answers there, the keys are not right, or the simulation does not start.
@@ -165,6 +174,6 @@ def open_robot(spec: str, hand: Hand, realtime: bool, arm: bool, keys: Path | No
     if spec == "none":
         return NoRobot()
     if spec == "sim":
-        process = spawn_simulation(hand, lockstep=not realtime)
+        process = spawn_simulation(hand, lockstep=not realtime, scene=scene)
         return ServerRobot(process.endpoint, process.connect(), arm=True, process=process)
     return ServerRobot(spec, connect(spec, hand, keys=keys), arm=arm)

@@ -73,6 +73,8 @@ class RobotSettings:
             raise UsageError(
                 f"--port is from 1 to 65533 (two more follow), or 0 for free ones, not {self.port}"
             )
+        if self.object != "cube" and self.scene == "none":
+            raise UsageError(f"--object {self.object} stands on a table: give --scene table, too")
         allegro = None
         if self.robot == "allegro":
             if self.scene != "none" or self.gui:

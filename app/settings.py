@@ -10,6 +10,7 @@ from app.errors import UsageError
 from models.observation import Hand
 from robot import RobotError
 from robot.endpoint import parse_endpoint
+from robot.scene import ObjectKind
 
 HandChoice = Literal["right", "left", "both"]
 TemporalChoice = Literal["posebert", "one-euro", "none"]
@@ -28,6 +29,10 @@ class TeleopSettings:
     """sim starts a simulated Allegro; none sends nothing; tcp://HOST:PORT is a running robot server."""
     keys: Path | None = None
     """Folder with this client's keys, for a robot server that has keys; see keys --help."""
+    scene: Literal["none", "table"] = "none"
+    """--robot sim: table puts one under the hand, with something to grasp."""
+    object: ObjectKind = "cube"
+    """--scene table: what stands on it."""
     temporal: TemporalChoice = "posebert"
     """What turns noisy detections into a trajectory: posebert is the learned model; one-euro filters; none
     passes detections on as they are."""
@@ -81,6 +86,10 @@ def check_settings(settings: TeleopSettings) -> None:
             raise UsageError(f"--robot is sim, none or tcp://HOST:PORT, not {settings.robot!r}") from error
     if settings.keys is not None and not settings.robot.startswith("tcp://"):
         raise UsageError(f"--keys is for --robot tcp://HOST:PORT; {settings.robot} takes none")
+    if settings.scene != "none" and settings.robot != "sim":
+        raise UsageError(f"--scene is for --robot sim; {settings.robot} takes none")
+    if settings.object != "cube" and settings.scene == "none":
+        raise UsageError(f"--object {settings.object} stands on a table: give --scene table, too")
     if settings.max_frames is not None and settings.max_frames < 1:
         raise UsageError(f"--max-frames is at least 1, not {settings.max_frames}")
     if settings.network is not None and settings.temporal != "posebert":

@@ -10,6 +10,7 @@ import numpy as np
 
 from app.opencv import cv2
 from app.overview import OverviewFrame
+from robot import SceneState
 
 VIEW_HEIGHT_PX = 480
 JPEG_QUALITY = 85
@@ -45,6 +46,7 @@ class Snapshot:
                 "mode": hand.mode,
                 "joint_names": list(hand.joint_names),
                 "q_rad": hand.q_rad.tolist(),
+                "scene": None if hand.scene is None else _plain(hand.scene),
             }
             for hand in self.hands
         ]
@@ -71,6 +73,7 @@ class Snapshot:
                 mode=hand["mode"],
                 joint_names=tuple(hand["joint_names"]),
                 q_rad=np.array(hand["q_rad"]),
+                scene=None if hand["scene"] is None else SceneState(**hand["scene"]),
             )
             for hand in data["hands"]
         )
@@ -86,3 +89,7 @@ class Snapshot:
         if scale < 1.0:
             image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         return Snapshot(image, scale, tuple(hands), age_ms, notice)
+
+
+def _plain(scene: SceneState) -> dict[str, Any]:
+    return {"object": scene.object, "palm": scene.palm.tolist(), "thing": scene.thing.tolist()}

@@ -100,7 +100,8 @@ def _set_up(
     stack: contextlib.ExitStack,
 ) -> HandRun:
     """One hand's lane and robot, closed by `stack`."""
-    robot = open_robot(settings.robot, hand, settings.realtime, settings.arm, settings.keys)
+    scene = settings.object if settings.scene == "table" else "none"
+    robot = open_robot(settings.robot, hand, settings.realtime, settings.arm, settings.keys, scene)
     stack.callback(robot.close)
     lane = HandLane(
         ObservationWindow(hand, Camera.assumed(source.size_px)),

@@ -16,9 +16,9 @@ import zmq
 from PySide6 import QtCore, QtGui, QtWidgets
 
 from app.drawing import draw_caption, draw_detection, draw_skeleton, draw_state
+from app.robot_views import RobotViews
 from app.snapshot import Snapshot
-from models.observation import Hand
-from robot import HandView, RobotError, RobotLink, connect
+from robot import RobotError, RobotLink, connect
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ class Viewer(QtWidgets.QWidget):
         self._snapshots = snapshots
         self._commands = commands
         self._robots = robots
-        self._views: dict[Hand, HandView] = {}
+        self._views = RobotViews(ROBOT_TILE_PX)
         self._ages_ms: list[float] = []
         self._alarm = ""
         self.setStyleSheet("background: #16181c; color: #e8e8e8; font-size: 15px;")
@@ -104,9 +104,7 @@ class Viewer(QtWidgets.QWidget):
             draw_detection(camera, shown.keypoints_px * snapshot.scale, camera.shape[0] / 480)
             draw_skeleton(camera, shown.estimate_px * snapshot.scale, camera.shape[0] / 480)
             draw_state(camera, shown.source_state, right=number > 0)
-            if shown.hand not in self._views:
-                self._views[shown.hand] = HandView(shown.hand, ROBOT_TILE_PX)
-            robot = self._views[shown.hand].render(shown.q_rad, shown.joint_names)
+            robot = self._views.render(shown.hand, shown.q_rad, shown.joint_names, shown.scene)
             draw_caption(robot, f"Allegro {shown.hand}")
             if shown.mode:
                 draw_state(robot, shown.mode)

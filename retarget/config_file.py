@@ -76,7 +76,9 @@ def _section(path: Path, content: Any, side: str | None) -> Mapping[Any, Any]:
     if side is None and len(sides) == 1:
         side = sides[0]
     if side not in sides:
-        raise RetargetError(f"{path} has the hands {' and '.join(sides)}; say which with side= (check-hand: --hand).")
+        raise RetargetError(
+            f"{path} has the hands {' and '.join(sides)}; say which with side= (check-hand: --hand)."
+        )
     section = dict(found[side])
     kind = str(section.get("type", "dexpilot")).lower()
     # Such files (Unitree's) give the keypoints of several types beside each other.

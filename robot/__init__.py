@@ -15,6 +15,8 @@ from robot.messages import (
     encode_trajectory,
 )
 from robot.process import SimulationProcess, spawn_simulation
+from robot.scene import SceneState
+from robot.scene_view import SceneView
 from robot.view import HandView
 
 __all__ = [
@@ -29,6 +31,8 @@ __all__ = [
     "RobotLink",
     "RobotState",
     "RobotStatus",
+    "SceneState",
+    "SceneView",
     "SimulationProcess",
     "WristTrajectory",
     "connect",

@@ -228,6 +228,14 @@ class RobotLink:
         """
         self._request({"command": "home"})
 
+    def reset_scene(self) -> None:
+        """Put what the simulated hand is to grasp, and its wrist, back to where they started.
+
+        Raises:
+            RobotError: the robot has no scene, or does not answer.
+        """
+        self._request({"command": "reset_scene"})
+
     def status(self) -> RobotStatus:
         """Mode, counters and the newest state, asked for and answered."""
         reply = self._request({"command": "status"})

@@ -59,13 +59,16 @@ def _answer(
     if command in COMMANDS:
         refusal = runtime.supervisor.command(command, t_ns)
         return {"ok": False, "error": refusal} if refusal else {"ok": True, "mode": runtime.supervisor.mode}
+    if command == "reset_scene":
+        refusal = runtime.reset_scene()
+        return {"ok": False, "error": refusal} if refusal else {"ok": True}
     if command == "clock":
         return {"ok": True, "t_ns": t_ns}
     if command == "status":
         return _status(runtime, lockstep)
     if command == "step":
         return _step(request, runtime, lockstep)
-    legal = ", ".join((*COMMANDS, "status", "clock", "step"))
+    legal = ", ".join((*COMMANDS, "reset_scene", "status", "clock", "step"))
     raise MessageError(f"There is no command {check.shorten(command)}; the commands are {legal}.")
 
 

@@ -24,6 +24,7 @@ MAX_META_TEXT_LENGTH = 256
 MAX_ELEMENTS = 256  # of any list or map: more than any field may have, so that its own check can name it
 MAX_CONTAINERS = 512  # lists and maps of a message; to make many thousands would take the loop 10 ms
 MAX_TIME_NS = 2**62  # 146 years; leaves room to add a clock offset without overflow
+_UNIT_TOLERANCE = 1e-3  # of a quaternion that a client may have held in single precision
 MAX_NUMBER = 1e6  # larger angles or positions are nonsense, and their differences could overflow
 
 
@@ -147,6 +148,16 @@ def numbers(name: str, value: object, most: int) -> np.ndarray:
     if not isinstance(value, np.ndarray | list | tuple) or np.ndim(value) > 1 or len(value) > most:
         raise MessageError(f"{name} is {shorten(value)}; it must be a list of at most {most} numbers.")
     return vector(name, value, len(value))
+
+
+def pose(name: str, value: object) -> np.ndarray:
+    """(7,) float64: position in metres, then a unit quaternion x, y, z, w."""
+    cleaned = vector(name, value, 7)
+    if abs(float(np.linalg.norm(cleaned[3:])) - 1.0) > _UNIT_TOLERANCE:
+        raise MessageError(
+            f"{name} holds the quaternion {shorten(cleaned[3:].tolist())}; its length must be 1."
+        )
+    return cleaned
 
 
 def counts(name: str, value: object) -> dict[str, int]:

@@ -7,7 +7,7 @@ these classes is always valid: the constructor checks everything, so nothing mal
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, Literal, TypeVar
 
 import msgpack
@@ -16,6 +16,7 @@ import numpy as np
 from robot import fields as check
 from robot.allegro_model import HANDS, Hand
 from robot.fields import MessageError
+from robot.scene import SceneState
 
 __all__ = [
     "MAX_MESSAGE_BYTES",
@@ -142,6 +143,7 @@ class RobotState:
         fault: why the robot was stopped, one sentence; empty when there is none.
         counters: how often each guard spoke since the server started, by name (`supervisor_config.Counters`).
         contact_n: force on each fingertip, newton, thumb, index, middle, ring; empty where it is not known.
+        scene: where the palm and what is to be grasped are; None where nobody knows, as with a real hand.
 
     Raises:
         MessageError: any field is of the wrong type, shape or range.
@@ -158,6 +160,7 @@ class RobotState:
     fault: str = ""
     counters: dict[str, int] = field(default_factory=dict)
     contact_n: np.ndarray = field(default_factory=lambda: np.empty(0))
+    scene: SceneState | None = None
 
     def __post_init__(self) -> None:
         check.integer("seq", self.seq)
@@ -171,6 +174,8 @@ class RobotState:
         check.text("fault", self.fault, 1000)
         check.assign(self, "counters", check.counts("counters", self.counters))
         check.assign(self, "contact_n", check.numbers("contact_n", self.contact_n, MAX_CONTACTS))
+        if self.scene is not None and not isinstance(self.scene, SceneState):
+            raise MessageError(f"scene is a {type(self.scene).__name__}; it must be a SceneState or None.")
 
 
 def target_topic(hand: Hand) -> bytes:
@@ -189,10 +194,7 @@ def encode_trajectory(trajectory: JointTrajectory) -> bytes:
     Raises:
         MessageError: it takes more bytes than a server accepts, as long texts in `meta` can.
     """
-    wrist = trajectory.wrist
-    content = _plain(trajectory)
-    content["wrist"] = None if wrist is None else _plain(wrist)
-    frame = _frame(target_topic(trajectory.hand), content)
+    frame = _frame(target_topic(trajectory.hand), _plain(trajectory))
     if len(frame) > MAX_MESSAGE_BYTES:
         raise MessageError(
             f"A trajectory takes {len(frame)} bytes; at most {MAX_MESSAGE_BYTES} are accepted: shorten meta."
@@ -207,9 +209,7 @@ def decode_trajectory(frame: bytes) -> JointTrajectory:
         MessageError: anything is wrong with it; no other exception, whatever the bytes.
     """
     topic, content = _unframe(frame)
-    wrist = content.get("wrist")
-    if wrist is not None:
-        content["wrist"] = _build(WristTrajectory, check.mapping("wrist", wrist))
+    _build_part(WristTrajectory, content, "wrist")
     trajectory = _build(JointTrajectory, content)
     if topic != target_topic(trajectory.hand):
         raise MessageError(
@@ -231,15 +231,19 @@ def decode_state(frame: bytes) -> RobotState:
         MessageError: anything is wrong with it; no other exception, whatever the bytes.
     """
     _, content = _unframe(frame)
+    _build_part(SceneState, content, "scene")
     return _build(RobotState, content)
 
 
 def _plain(message: Any) -> dict[str, Any]:
-    """The fields of a message with arrays as nested lists, which any language's msgpack reads."""
-    content = {f.name: getattr(message, f.name) for f in fields(message)}
-    return {
-        name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in content.items()
-    }
+    """The fields of a message as maps and nested lists, which any language's msgpack reads."""
+    content = {}
+    for name in (f.name for f in fields(message)):
+        value = getattr(message, name)
+        if isinstance(value, np.ndarray):
+            value = value.tolist()
+        content[name] = _plain(value) if is_dataclass(value) else value
+    return content
 
 
 def _frame(topic: bytes, content: dict[str, Any]) -> bytes:
@@ -265,7 +269,14 @@ def _unframe(frame: bytes) -> tuple[bytes, dict[str, Any]]:
     return topic, content
 
 
-Message = TypeVar("Message", WristTrajectory, JointTrajectory, RobotState)
+Message = TypeVar("Message", WristTrajectory, JointTrajectory, SceneState, RobotState)
+
+
+def _build_part(kind: Callable[..., Message], content: dict[str, Any], name: str) -> None:
+    """Replace the map under `name`, where there is one, by the message it holds."""
+    part = content.get(name)
+    if part is not None:
+        content[name] = _build(kind, check.mapping(name, part))
 
 
 def _build(kind: Callable[..., Message], content: dict[str, Any]) -> Message:

@@ -13,11 +13,12 @@ import time
 from collections import deque
 from pathlib import Path
 from types import TracebackType
-from typing import IO
+from typing import IO, Literal
 
 from robot.allegro_model import Hand
 from robot.client import RobotLink, connect
 from robot.errors import RobotError
+from robot.scene import ObjectKind
 
 log = logging.getLogger(__name__)
 
@@ -129,13 +130,16 @@ def _read_lines(stream: IO[str], lines: queue.Queue[str | None]) -> None:
     lines.put(None)
 
 
-def spawn_simulation(hand: Hand, lockstep: bool = False, port: int = 0) -> SimulationProcess:
+def spawn_simulation(
+    hand: Hand, lockstep: bool = False, port: int = 0, scene: ObjectKind | Literal["none"] = "none"
+) -> SimulationProcess:
     """Start a robot server with a simulated hand in a process of its own and wait until it answers.
 
     Args:
         hand: "right" or "left".
         lockstep: virtual time, moved by `RobotLink.step`.
         port: first of its three ports; 0 finds free ones.
+        scene: what stands on a table under the hand; "none" is a hand in the air.
 
     Raises:
         RobotError: it did not start; the message carries its own reason.
@@ -143,6 +147,8 @@ def spawn_simulation(hand: Hand, lockstep: bool = False, port: int = 0) -> Simul
     command = [sys.executable, "-m", "robot.server", "--hand", hand, "--port", str(port), "--parent-pipe"]
     if lockstep:
         command.append("--lockstep")
+    if scene != "none":
+        command += ["--scene", "table", "--object", scene]
     process = subprocess.Popen(
         command,
         cwd=_ROOT,  # where the robot package is importable from

@@ -78,6 +78,12 @@ class RobotRuntime(SupervisedRobot):
             self._driven = target_rad is not None
             simulation.step()
 
+    def reset_scene(self) -> str:
+        if self.simulation.scene_state() is None:
+            return super().reset_scene()
+        self.simulation.reset_scene()
+        return ""
+
     def state(self) -> RobotState:
         """What to tell the world now."""
         simulation = self.simulation
@@ -86,6 +92,7 @@ class RobotRuntime(SupervisedRobot):
             (simulation.q_rad, simulation.dq_rad_s),
             simulation.target_rad if self._driven else np.array(simulation.q_rad),
             contact_n=None if self._closed else simulation.contact_forces_n(),
+            scene=None if self._closed else simulation.scene_state(),
         )
 
     def close(self) -> None:

@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from robot import fields as check
 from robot.allegro_model import Hand, Vector
 from robot.allegro_shapes import Shape
 from robot.errors import RobotError
@@ -151,11 +152,19 @@ class SceneState:
         object: what stands on the table.
         palm: (7,) pose of the palm frame: position x, y, z in metres, then quaternion x, y, z, w.
         thing: (7,) pose of the object's centre, likewise.
+
+    Raises:
+        MessageError: any field is of the wrong type, shape or range.
     """
 
     object: ObjectKind
     palm: np.ndarray
     thing: np.ndarray
+
+    def __post_init__(self) -> None:
+        check.choice("scene.object", self.object, OBJECTS)
+        check.assign(self, "palm", check.pose("scene.palm", self.palm))
+        check.assign(self, "thing", check.pose("scene.thing", self.thing))
 
 
 def side_of(hand: Hand) -> float:

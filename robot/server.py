@@ -1,6 +1,6 @@
 """The robot server: a process that owns the robot, plays targets at its own rate and answers requests.
 
-Runs as `python -m robot.server --hand right --port 0 [--lockstep] [--parent-pipe]`.
+Runs as `python -m robot.server --hand right --port 0 [--lockstep] [--scene table] [--parent-pipe]`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from robot.keys import read_server_keys
 from robot.messages import encode_state, target_topic
 from robot.realtime import request_realtime
 from robot.runtime import RobotRuntime
-from robot.scene import SceneConfig
+from robot.scene import OBJECTS, SceneConfig
 from robot.simulation import STEP_NS
 from robot.supervisor_config import SupervisorConfig
 
@@ -268,10 +268,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--lockstep", action="store_true", help="virtual time, moved by the client's step requests"
     )
     parser.add_argument("--keys", type=Path, help="folder with the server's keys; see launch.py keys")
+    parser.add_argument(
+        "--scene", choices=("none", "table"), default="none", help="a table under the hand, with an object"
+    )
+    parser.add_argument("--object", choices=OBJECTS, default="cube", help="what stands on the table")
     parser.add_argument("--parent-pipe", action="store_true", help="end when standard input closes")
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
-    config = RobotServerConfig(given.hand, given.host, given.port, given.lockstep, given.keys)
+    scene = SceneConfig(given.object) if given.scene == "table" else None
+    config = RobotServerConfig(given.hand, given.host, given.port, given.lockstep, given.keys, scene=scene)
     try:
         run(config, parent_pipe=given.parent_pipe)
     except RobotError as error:

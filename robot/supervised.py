@@ -11,6 +11,7 @@ import numpy as np
 from robot.clock import on_server_clock
 from robot.hands import HandSpec
 from robot.messages import JointTrajectory, MessageError, RobotState, decode_trajectory
+from robot.scene import SceneState
 from robot.supervisor import Supervisor
 from robot.supervisor_config import SupervisorConfig
 
@@ -64,6 +65,14 @@ class SupervisedRobot:
         self.supervisor.fail(fault)
         log.error("%s", fault)
 
+    def reset_scene(self) -> str:
+        """Put what is to be grasped, and the wrist, back to where they started.
+
+        Returns:
+            Why it is refused, one sentence; empty when it was done.
+        """
+        return "There is no scene to reset; only a simulation has one, started with --scene table."
+
     def state_of(
         self,
         t_ns: int,
@@ -71,6 +80,7 @@ class SupervisedRobot:
         target_rad: np.ndarray,
         counters: Mapping[str, int] | None = None,
         contact_n: np.ndarray | None = None,
+        scene: SceneState | None = None,
     ) -> RobotState:
         """What to tell the world.
 
@@ -80,6 +90,7 @@ class SupervisedRobot:
             target_rad: (n,) what the joints are driven to, rad.
             counters: what joins the supervisor's.
             contact_n: (tips,) force on each fingertip, N; None where it is not known.
+            scene: where palm and object are; None without a scene.
         """
         self._state_seq += 1
         supervisor = self.supervisor
@@ -95,4 +106,5 @@ class SupervisedRobot:
             fault=supervisor.fault,
             counters={**asdict(supervisor.counters), **(counters or {})},
             contact_n=np.empty(0) if contact_n is None else contact_n,
+            scene=scene,
         )

@@ -100,20 +100,24 @@ def markdown(results: Results) -> str:
             for name, value in sorted(soak["worst"].items())
         ],
     )
-    before = results["server"]["stopped_before"]
-    remark = (
-        f"\nIn {before} more trials the server had stopped the hand by itself before it was killed, as it must "
-        "when the machine holds it up.\n"
-        if before
-        else ""
+    remark = ""
+    if results["server"]["stopped_before"]:
+        remark = (
+            f"\nIn {results['server']['stopped_before']} more trials the server had stopped the hand by itself "
+            "before it was killed, as it must when the machine holds it up.\n"
+        )
+    head = (
+        f"Written by `python launch.py bench robot`.{quick} {machine['processor']}, {machine['cores']} cores, "
+        f"{machine['memory_gib']} GiB, {machine['system']}, Python {machine['python']}."
+    )
+    about = (
+        f"{soak['seconds']:.0f} s of generated hand motion at 30 Hz, half a second ahead, into the supervisor "
+        "and the simulated hand in virtual time. The motors are looked at by a checker that knows nothing of "
+        "the supervisor."
     )
     return (
-        f"Written by `python launch.py bench robot`.{quick} {machine['processor']}, "
-        f"{machine['cores']} cores, {machine['memory_gib']} GiB, {machine['system']}, Python {machine['python']}.\n\n"
-        f"## Promises\n\n{promises}{remark}\n"
-        f"## Faulty network\n\n{soak['seconds']:.0f} s of generated hand motion at 30 Hz, half a second ahead, "
-        "into the supervisor and the simulated hand in virtual time. The motors are looked at by a checker that knows "
-        f"nothing of the supervisor.\n\n{wire}\n{worst}\n{guards}"
+        f"{head}\n\n## Promises\n\n{promises}{remark}\n"
+        f"## Faulty network\n\n{about}\n\n{wire}\n{worst}\n{guards}"
     )
 
 
