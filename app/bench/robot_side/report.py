@@ -103,16 +103,16 @@ def markdown(results: Results) -> str:
     remark = ""
     if results["server"]["stopped_before"]:
         remark = (
-            f"\nIn {results['server']['stopped_before']} more trials the server had stopped the hand by itself "
-            "before it was killed, as it must when the machine holds it up.\n"
+            f"\nIn {results['server']['stopped_before']} more trials the server had stopped the hand by "
+            "itself before it was killed, as it must when the machine holds it up.\n"
         )
     head = (
-        f"Written by `python launch.py bench robot`.{quick} {machine['processor']}, {machine['cores']} cores, "
-        f"{machine['memory_gib']} GiB, {machine['system']}, Python {machine['python']}."
+        f"Written by `python launch.py bench robot`.{quick} {machine['processor']}, "
+        f"{machine['cores']} cores, {machine['memory_gib']} GiB, {machine['system']}, Python {machine['python']}."
     )
     about = (
-        f"{soak['seconds']:.0f} s of generated hand motion at 30 Hz, half a second ahead, into the supervisor "
-        "and the simulated hand in virtual time. The motors are looked at by a checker that knows nothing of "
+        f"{soak['seconds']:.0f} s of generated hand motion at 30 Hz, half a second ahead, into the "
+        "supervisor and the simulated hand in virtual time. The motors are looked at by a checker that knows nothing of "
         "the supervisor."
     )
     return (
