@@ -26,6 +26,8 @@ class RobotSettings:
     """First of three ports in a row: targets, state, control."""
     keys: Path | None = None
     """Folder with the server's keys; without them only this machine may connect. See keys --help."""
+    actuation_lead_ms: float = 0.0
+    """How much earlier than due targets are played, for what the motors lag behind."""
     scene: Literal["none", "table"] = "none"
     """sim: a table under the hand, with something to grasp."""
     object: Literal["cube", "ball", "cup", "pen"] = "cube"
@@ -68,6 +70,7 @@ class RobotSettings:
         from robot.guardian_link import DEFAULT_TIMEOUT_MS
         from robot.scene import SceneConfig
         from robot.server import RobotServerConfig
+        from robot.supervisor_config import SupervisorConfig
 
         if not 0 <= self.port <= 65533:
             raise UsageError(
@@ -100,4 +103,5 @@ class RobotSettings:
             scene=SceneConfig(self.object) if self.scene == "table" else None,
             gui=self.gui,
             allegro=allegro,
+            supervisor=SupervisorConfig(actuation_lead_ms=self.actuation_lead_ms),
         )

@@ -10,16 +10,13 @@ import numpy as np
 
 from robot.allegro_model import HANDS, VELOCITY_RAD_S, Hand, joints
 from robot.errors import RobotError
+from robot.motion_limits import motion_limits
 
 ASSETS_DIR = Path(__file__).resolve().parent / "assets"
 
 # The vendor's home pose in degrees, right hand, driver order (allegro_node_pd.cpp).
 _HOME_DEG = (0, -10, 45, 45, 0, -10, 45, 45, 5, -5, 50, 45, 60, 25, 15, 45)
 _ABDUCTION_INDICES = (0, 4, 8)  # these change sign between the hands, all others keep it
-
-# Brisk human finger motion peaks near 7 rad/s. The motors could accelerate an extended finger at over 1,000
-# rad/s²; 400 keeps them far from saturation and reaches full speed in 18 ms.
-MAX_ACCELERATION_RAD_S2 = 400.0
 
 
 @dataclass(frozen=True)
@@ -75,12 +72,13 @@ def hand_spec(hand: Hand) -> HandSpec:
     home_rad = np.radians(np.array(_HOME_DEG, dtype=np.float64))
     if hand == "left":
         home_rad = mirror_q(home_rad)
+    velocity_rad_s, acceleration_rad_s2 = motion_limits("allegro", len(chain), VELOCITY_RAD_S)
     arrays = {
         "lower_rad": np.array([joint.lower_rad for joint in chain]),
         "upper_rad": np.array([joint.upper_rad for joint in chain]),
         "home_rad": home_rad,
-        "max_velocity_rad_s": np.full(len(chain), VELOCITY_RAD_S),
-        "max_acceleration_rad_s2": np.full(len(chain), MAX_ACCELERATION_RAD_S2),
+        "max_velocity_rad_s": velocity_rad_s,
+        "max_acceleration_rad_s2": acceleration_rad_s2,
     }
     for array in arrays.values():
         array.setflags(write=False)  # the spec is cached and shared

@@ -75,16 +75,17 @@ def in_short(results: Results) -> list[str]:
     return [f"{words[one['met']]:>8}  {one['wanted']}: {one['reached']}" for one in results["targets"]]
 
 
+def promises(results: Results) -> str:
+    """What was promised, and what came of it."""
+    marks = {True: "yes", False: "**no**", None: "–"}
+    rows = [[one["wanted"], one["reached"], marks[one["met"]]] for one in results["targets"]]
+    return table(["promise", "measured", "kept"], rows, words=3)
+
+
 def markdown(results: Results) -> str:
     """The whole report, headings of the second level on."""
     machine, soak = results["machine"], results["soak"]
     quick = " Quick: few trials." if results["quick"] else ""
-    marks = {True: "yes", False: "**no**", None: "–"}
-    promises = table(
-        ["promise", "measured", "kept"],
-        [[one["wanted"], one["reached"], marks[one["met"]]] for one in results["targets"]],
-        words=3,
-    )
     wire = table(
         ["messages " + ", ".join(soak["wire"]), *()],
         [[", ".join(str(value) for value in soak["wire"].values())]],
@@ -108,15 +109,16 @@ def markdown(results: Results) -> str:
         )
     head = (
         f"Written by `python launch.py bench robot`.{quick} {machine['processor']}, "
-        f"{machine['cores']} cores, {machine['memory_gib']} GiB, {machine['system']}, Python {machine['python']}."
+        f"{machine['cores']} cores, {machine['memory_gib']} GiB, {machine['system']}, "
+        f"Python {machine['python']}."
     )
     about = (
         f"{soak['seconds']:.0f} s of generated hand motion at 30 Hz, half a second ahead, into the "
-        "supervisor and the simulated hand in virtual time. The motors are looked at by a checker that knows nothing of "
-        "the supervisor."
+        "supervisor and the simulated hand in virtual time. The motors are looked at by a checker that "
+        "knows nothing of the supervisor."
     )
     return (
-        f"{head}\n\n## Promises\n\n{promises}{remark}\n"
+        f"{head}\n\n## Promises\n\n{promises(results)}{remark}\n"
         f"## Faulty network\n\n{about}\n\n{wire}\n{worst}\n{guards}"
     )
 
