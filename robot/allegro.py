@@ -193,8 +193,14 @@ class AllegroDriver:
             self.health.restart(t_ns)
         return False
 
-    def drive(self, target_rad: np.ndarray | None, t_ns: int) -> None:
-        """Send the torques toward (16,) rad, within the caps the temperatures leave; None: zero torque."""
+    def drive(self, target_rad: np.ndarray | None, t_ns: int, effort: float = 1.0) -> None:
+        """Send the torques toward a target, within the caps the temperatures leave.
+
+        Args:
+            target_rad: (16,) rad; None: zero torque.
+            t_ns: now.
+            effort: share of the torque that is used, 0–1.
+        """
         if self.phase != "running":
             return
         self._target_rad = None if target_rad is None else np.array(target_rad)
@@ -204,8 +210,8 @@ class AllegroDriver:
             if not np.isfinite(drive).all():
                 self._fail("A target or a measurement is no finite number; reset, and look at the log.", t_ns)
                 return
-        self.drive_u = drive
-        self._send(self.protocol.torque_frames(drive), t_ns)
+        self.drive_u = min(max(effort, 0.0), 1.0) * drive
+        self._send(self.protocol.torque_frames(self.drive_u), t_ns)
 
     def _watch(self, measured: list[np.ndarray], t_ns: int) -> bool:
         """Judge and filter complete measurements of a running hand; whether there was one."""

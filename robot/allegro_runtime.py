@@ -176,7 +176,7 @@ class AllegroRuntime(SupervisedRobot):
         if self.supervisor.mode == "STOPPED":
             self._stop(t_ns)
         else:
-            self.driver.drive(target_rad, t_ns)
+            self.driver.drive(target_rad, t_ns, self.supervisor.effort)
 
     def _stop(self, t_ns: int) -> None:
         if not self._down:

@@ -57,8 +57,8 @@ class RobotBackend(Protocol):
         """
         ...
 
-    def drive(self, target_rad: np.ndarray | None, t_ns: int) -> None:
-        """Drive the joints to (n,) rad; None: nothing drives them."""
+    def drive(self, target_rad: np.ndarray | None, t_ns: int, effort: float = 1.0) -> None:
+        """Drive the joints to (n,) rad with a share of their effort, 0–1; None: nothing drives them."""
         ...
 
     def stop(self, t_ns: int) -> None:

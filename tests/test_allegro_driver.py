@@ -177,6 +177,18 @@ def test_drives_stay_within_the_caps() -> None:
     np.testing.assert_array_equal(counts, [375, 675, 450, 285] * 3 + [525, 405, 270, 270])
 
 
+def test_effort_is_a_share_of_the_torque() -> None:
+    bench = Bench()
+    bench.start()
+    far_rad = bench.driver.q_rad + 10.0
+    bench.driver.drive(far_rad, bench.t_ns)
+    full = bench.driver.drive_u.copy()
+    for effort, share in ((0.25, 0.25), (0.0, 0.0), (2.0, 1.0), (-1.0, 0.0)):
+        bench.driver.drive(far_rad, bench.t_ns, effort)
+        np.testing.assert_allclose(bench.driver.drive_u, share * full)
+    assert np.abs(full).min() > 0.2
+
+
 def test_a_late_host_takes_the_newest_measurement_and_goes_on() -> None:
     bench = Bench()
     bench.start()
@@ -560,7 +572,10 @@ def test_targets_that_end_take_the_torque_away_in_the_end() -> None:
     robot.command("arm")
     robot.run(1.0)
     robot.feed = False
-    robot.run(5.0)
+    robot.run(2.5)  # the watchdog has disarmed it, and lets the effort fade
+    assert robot.runtime.state().mode == "DISARMED"
+    assert 0.0 < robot.runtime.supervisor.effort < 1.0
+    robot.run(2.5)
     assert robot.runtime.state().mode == "DISARMED"
     assert not robot.bench.hand.driven
 

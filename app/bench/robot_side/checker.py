@@ -19,7 +19,8 @@ class MotorChecker:
         steps: how many steps were looked at.
         violations: steps by what was violated, of commands and of measured joints.
         worst: the largest share of each limit that was used, 1 = all of it; positions in rad beyond it.
-        errors_rad: the largest joint error of each step that was looked at while the robot followed.
+        errors_rad: the largest joint error of each step that was looked at while the robot followed; the
+            rest of it is NaN. As long as steps are expected: what grew would look like a leak.
     """
 
     lower_rad: np.ndarray
@@ -29,7 +30,8 @@ class MotorChecker:
     steps: int = 0
     violations: dict[str, int] = field(default_factory=dict)
     worst: dict[str, float] = field(default_factory=dict)
-    errors_rad: list[float] = field(default_factory=list)
+    errors_rad: np.ndarray = field(default_factory=lambda: np.full(100, np.nan))
+    _followed: int = 0
     _command_rad: np.ndarray | None = None
     _speed_rad_s: np.ndarray | None = None
 
@@ -63,7 +65,8 @@ class MotorChecker:
 
     def follow(self, q_rad: np.ndarray, wanted_rad: np.ndarray) -> None:
         """Note how far the joints (n,) are from where the hand is now."""
-        self.errors_rad.append(float(np.abs(q_rad - wanted_rad).max()))
+        self.errors_rad[self._followed] = np.abs(q_rad - wanted_rad).max()
+        self._followed += 1
 
     def _beyond(self, q_rad: np.ndarray) -> float:
         return float(np.maximum(self.lower_rad - q_rad, q_rad - self.upper_rad).max())

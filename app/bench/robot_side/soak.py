@@ -28,7 +28,11 @@ def run_soak(motion: HandMotion, seconds: float, faults: Faults) -> dict[str, An
     runtime = RobotRuntime("right")
     spec = runtime.spec
     checker = MotorChecker(
-        spec.lower_rad, spec.upper_rad, spec.max_velocity_rad_s, spec.max_acceleration_rad_s2
+        spec.lower_rad,
+        spec.upper_rad,
+        spec.max_velocity_rad_s,
+        spec.max_acceleration_rad_s2,
+        errors_rad=np.full(int(seconds * 1e9) // STEP_NS + 1, np.nan),
     )
     wire = FaultyWire(faults)
     order = [motion.joint_names.index(name) for name in spec.joint_names]
@@ -64,7 +68,7 @@ def run_soak(motion: HandMotion, seconds: float, faults: Faults) -> dict[str, An
     progress.close()
     counters = asdict(runtime.supervisor.counters)
     runtime.close()
-    errors = np.array(checker.errors_rad)
+    errors = checker.errors_rad[np.isfinite(checker.errors_rad)]
     return {
         "seconds": seconds,
         "faults": asdict(faults),
