@@ -32,7 +32,10 @@ whole sequence. All frames. The product's own file answers for the newest frame 
 for it here.
 """
 
-ABLATIONS = "Online, all frames; in brackets the difference to the full recipe.\n"
+ABLATIONS = (
+    "Online, all frames; in brackets the difference to the first row, which leaves nothing out. What each\n"
+    "was trained with is under *The training runs*.\n"
+)
 
 FUTURE = """\
 What is said at a frame of the frame so many later, PA / MPJPE; the oracle, *once seen*, is the online

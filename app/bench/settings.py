@@ -24,7 +24,7 @@ class BenchSettings:
     """Directory of recordings with rendered/, video/ and motion/; what it lacks is left out."""
     runs: tuple[str, ...] = ()
     """temporal: training runs to measure too, each as NAME=DIR. Names that begin with "ablation:" go to a
-    table of their own."""
+    table of their own; "ablation: all" is what the others there are compared with."""
     network: Path | None = None
     """temporal: ONNX file of the product's temporal stage, instead of the one that ships."""
     output: Path | None = None

@@ -12,6 +12,7 @@ PRODUCT, VELOCITY = "one-euro of the product", "constant velocity of raw"
 ONE_EURO, KALMAN, SAVITZKY_GOLAY = "One-Euro, tuned", "Kalman, tuned", "Savitzky–Golay, tuned"
 FREELY = " at any lag"
 ABLATION = "ablation:"
+EVERYTHING = "all"  # the ablation that leaves nothing out
 TARGET_GROUPS = (OWN_GROUP, RENDERED_GROUP)
 """The groups that show rendered hands to the real detector."""
 

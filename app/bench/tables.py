@@ -11,6 +11,7 @@ from app.bench.methods import HORIZONS
 from app.bench.sequence import LEAST_SEEN
 from app.bench.summary import (
     ABLATION,
+    EVERYTHING,
     FREELY,
     HOLD,
     KALMAN,
@@ -155,10 +156,13 @@ def _offline(results: Results) -> str:
 
 
 def _ablations(results: Results) -> str:
-    full = own_run(results) or results["subject"]  # a bare network as the others are, if there is one
     names = [name for name in results["online"] if name.startswith(ABLATION)]
+    # The one that leaves nothing out, trained like the others; without it, a bare network as they are.
+    everything = f"{ABLATION} {EVERYTHING}"
+    full = everything if everything in names else own_run(results) or results["subject"]
     if not names or full is None:
         return ""
+    names = [name for name in names if name != full]
     shown = [group for group in groups(results) if group in TARGET_GROUPS]
     header = ["ingredient"]
     for group in shown:
@@ -173,7 +177,7 @@ def _ablations(results: Results) -> str:
                 if name != full and value is not None and whole:
                     cell += f" ({value / whole - 1.0:+.0%})"
                 cells.append(cell)
-        rows.append([name.removeprefix(ABLATION).strip() if name != full else f"full: {full}", *cells])
+        rows.append([name.removeprefix(ABLATION).strip(), *cells])
     return f"## What each ingredient gives\n\n{captions.ABLATIONS}\n" + table(header, rows)
 
 
