@@ -14,17 +14,19 @@ PUBLISHER_KEY = "publisher"  # meta entry: who publishes; each `RobotLink` has a
 MAX_SEQ_GAP = 100  # messages of one publisher that may be lost in a row; 3 s at 30 Hz
 
 _NS_PER_MS = 1_000_000
+_FAR_NS = 1_000_000_000  # a trajectory begins about when it is published
 
 
 class TargetIntake:
     """Takes or refuses trajectories, and keeps the newest that may be followed.
 
-    One publisher at a time is followed. Another one shows by its name, by a sequence number far from the
-    present one, or by times that run back; it is refused until the present publisher has been silent for
-    `hold_after_ms`, when the robot has stopped following and will engage softly.
+    One publisher at a time is followed. Another one shows by its name, or by a sequence number that does not
+    go on from the present one though its times do; it is refused until the present publisher has been silent
+    for `hold_after_ms`, when the robot has stopped following and will engage softly.
 
     Attributes:
         playback: the newest trajectory that may be followed; None before the first.
+        jump_rad: how far the newest one is from the one before, rad; 0 where there is none to compare with.
         jumped: the newest one follows a jump that was refused at first; the robot should go there softly.
         mixed: a second publisher spoke while the present one was not silent.
         fresh_ns: when it was published, server clock, never in the future.
@@ -35,8 +37,12 @@ class TargetIntake:
     ) -> None:
         self.playback: Playback | None = None
         self.fresh_ns = 0
+        self.jump_rad = 0.0
         self.jumped = False
         self.mixed = False
+        self._aimed_ns = (
+            0  # when the newest target of the present publisher came, followed or refused as a jump
+        )
         self._jump: Playback | None = None  # the newest refused target, and how many in a row agree with it
         self._agreeing = 0
         self._spec = spec
@@ -80,6 +86,14 @@ class TargetIntake:
         if age_ms > config.hold_after_ms:
             counters.too_old += 1
             return f"The target is {age_ms:.0f} ms old; at most {config.hold_after_ms:.0f} ms are accepted."
+        lead_ns = trajectory.t_ns[0] - trajectory.t_publish_ns
+        if trajectory.t_capture_ns > trajectory.t_publish_ns or abs(lead_ns) > _FAR_NS:
+            counters.from_future += 1
+            captured_ms = (trajectory.t_capture_ns - trajectory.t_publish_ns) / _NS_PER_MS
+            return (
+                f"The target was captured {captured_ms:.0f} ms and begins {lead_ns / _NS_PER_MS:.0f} ms "
+                "after it was published; its times contradict each other."
+            )
         # A time ahead of this clock must not shorten the silence that a new publisher has to wait for.
         published_ns = min(trajectory.t_publish_ns, t_ns)
         if self._last is not None and published_ns - self._heard_ns <= config.hold_after_ms * _NS_PER_MS:
@@ -91,7 +105,8 @@ class TargetIntake:
             counters.not_fresh += 1
             return "The target says that there is nothing to follow."
         playback = Playback.of(trajectory, columns, self._limits, config.limit_margin_rad)
-        refusal = self._follows_on(playback, t_ns)
+        refusal = self._follows_on(playback, t_ns, published_ns)
+        self._aimed_ns = published_ns
         if refusal:
             counters.discontinuities += 1
             return refusal
@@ -101,25 +116,34 @@ class TargetIntake:
         counters.joint_limits += playback.clipped
         return ""
 
-    def _follows_on(self, new: Playback, t_ns: int) -> str:
-        """Empty if `new` goes on from the target that is followed now, otherwise how far it jumps.
+    def _follows_on(self, new: Playback, t_ns: int, published_ns: int) -> str:
+        """Empty if `new` goes on from the last target that was followed, otherwise how far it jumps.
 
-        Three bands: a small difference passes and is blended in, a larger one is counted and followed at the
-        joints' own pace, and one that no hand makes is refused, until several in a row say the same.
+        Three bands: a small difference passes and is blended in at once, a larger one is blended in at the
+        joints' own pace, and one that no hand makes is refused, until several in a row say the same. A target
+        that is refused is no silence: only a publisher that sent none for a while may begin anywhere.
         """
         config, before = self._config, self.playback
-        self.jumped = False
-        if before is None or not self.is_fresh(t_ns):
+        self.jumped, self.jump_rad = False, 0.0
+        if new.largest_step_rad > config.reject_rad:
+            step_rad = new.largest_step_rad
+            return (
+                f"The target jumps by {step_rad:.2f} rad within itself; {config.reject_rad} rad are too far."
+            )
+        if before is None or published_ns - self._aimed_ns > config.hold_after_ms * _NS_PER_MS:
             self._jump, self._agreeing = None, 0
             return ""
-        played_ns = t_ns + int(config.actuation_lead_ms * _NS_PER_MS)
-        jump_rad = float(np.abs(new.planned(played_ns) - before.planned(played_ns)).max())
-        if jump_rad <= config.reject_rad:
+        lead_ns = int(config.actuation_lead_ms * _NS_PER_MS)
+        planned_rad = new.planned(t_ns + lead_ns)
+        until_ns = self.fresh_ns + int(config.play_for_ms * _NS_PER_MS)
+        apart_rad = np.abs(planned_rad - before.planned(min(t_ns, until_ns) + lead_ns))
+        self.jump_rad = float(apart_rad.max())
+        if self.jump_rad <= config.reject_rad:
             self._jump, self._agreeing = None, 0
-            self._counters.clamped += jump_rad > config.clamp_rad
+            self._counters.clamped += self.jump_rad > config.clamp_rad
             return ""
         agrees = self._jump is not None and (
-            np.abs(new.planned(played_ns) - self._jump.planned(played_ns)).max() <= config.clamp_rad
+            np.abs(planned_rad - self._jump.planned(t_ns + lead_ns)).max() <= config.clamp_rad
         )
         self._jump, self._agreeing = new, self._agreeing + 1 if agrees else 1
         if self._agreeing >= config.reaccept_after:
@@ -127,10 +151,8 @@ class TargetIntake:
             self._counters.reaccepted += 1
             self.jumped = True
             return ""
-        joint = self._spec.joint_names[
-            int(np.abs(new.planned(played_ns) - before.planned(played_ns)).argmax())
-        ]
-        return f"The target jumps by {jump_rad:.2f} rad at {joint}; {config.reject_rad} rad are too far."
+        joint = self._spec.joint_names[int(apart_rad.argmax())]
+        return f"The target jumps by {self.jump_rad:.2f} rad at {joint}; {config.reject_rad} rad are too far."
 
     def _columns_of(self, joint_names: tuple[str, ...]) -> list[int] | None:
         """Which column of a message belongs to each joint of the robot; None unless the names match."""
@@ -144,7 +166,9 @@ class TargetIntake:
     def _continues(self, last: JointTrajectory, new: JointTrajectory) -> str:
         """Empty if `new` is the present publisher's next message, otherwise why it is not."""
         gap = new.seq - last.seq
-        if new.meta.get(PUBLISHER_KEY) != last.meta.get(PUBLISHER_KEY) or gap > MAX_SEQ_GAP:
+        # Numbers that run back while time goes on are neither a duplicate nor out of order.
+        other = new.meta.get(PUBLISHER_KEY) != last.meta.get(PUBLISHER_KEY)
+        if other or gap > MAX_SEQ_GAP or (gap <= 0 and new.t_publish_ns > last.t_publish_ns):
             self._counters.takeovers += 1
             self.mixed = True
             return (

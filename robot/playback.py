@@ -47,18 +47,23 @@ class Playback:
         beyond = np.abs(wanted_rad - q_rad) > margin_rad
         return Playback(trajectory.t_ns, q_rad, int(beyond.any(axis=0).sum()))
 
-    def after(self, before: Playback, t_ns: int, blend_ns: int) -> Playback:
-        """This playback taking over at `t_ns` from the one before without a step."""
-        return replace(self, begun_ns=t_ns, gap_rad=before.at(t_ns) - self.planned(t_ns), blend_ns=blend_ns)
+    def after(self, goal_rad: np.ndarray, t_ns: int, blend_ns: int) -> Playback:
+        """This playback taking over at `t_ns` from the goal (n,) that was followed until then, without a step."""
+        return replace(self, begun_ns=t_ns, gap_rad=goal_rad - self.planned(t_ns), blend_ns=blend_ns)
 
     def at(self, t_ns: int) -> np.ndarray:
         """(n,) rad to be followed at the instant `t_ns`: what is planned, blended in from what was before."""
         planned = self.planned(t_ns)
         since_ns = t_ns - self.begun_ns
-        if self.gap_rad is None or since_ns >= self.blend_ns:
+        if self.gap_rad is None or since_ns >= self.blend_ns or self.blend_ns <= 0:
             return planned
         left = 1.0 - max(since_ns, 0) / self.blend_ns
         return planned + left * left * (3.0 - 2.0 * left) * self.gap_rad
+
+    @property
+    def largest_step_rad(self) -> float:
+        """The furthest any joint goes from one instant to the next, rad."""
+        return float(np.abs(np.diff(self.q_rad, axis=0)).max(initial=0.0))
 
     def planned(self, t_ns: int) -> np.ndarray:
         """(n,) rad at the instant `t_ns`; the first instant's angles before it, the last one's after it."""

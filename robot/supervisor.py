@@ -129,6 +129,7 @@ class Supervisor:
             Empty when it was taken, otherwise one sentence that says why not; the matching counter is raised.
         """
         was_fresh, before = self._intake.is_fresh(t_ns), self._intake.playback
+        goal_rad = None if before is None else before.at(self._played_ns(t_ns))
         refusal = self._intake.offer(trajectory, t_ns)
         if self._intake.mixed and self.mode not in ("DISARMED", "STOPPED"):
             self._stop("Two publishers drove the robot at once; end one of them, then reset and arm.")
@@ -137,9 +138,13 @@ class Supervisor:
         if not was_fresh or self._intake.jumped:
             if self._follows and self._limiter is not None:
                 self._hold(self._limiter, t_ns)  # what comes after a silence or a jump is followed softly
-        elif before is not None and self._intake.playback is not None:
-            blend_ns = int(self.config.blend_ms * _NS_PER_MS)
-            self._intake.playback = self._intake.playback.after(before, self._played_ns(t_ns), blend_ns)
+        elif goal_rad is not None and self._intake.playback is not None:
+            blend_ms = self.config.blend_ms
+            if self._intake.jump_rad > self.config.clamp_rad:  # at its steepest a blend is 1.5 times its mean
+                slowest_rad_s = float(self._limits.max_velocity_rad_s.min())
+                blend_ms = max(blend_ms, 1500.0 * self._intake.jump_rad / slowest_rad_s)
+            blend_ns = int(blend_ms * _NS_PER_MS)
+            self._intake.playback = self._intake.playback.after(goal_rad, self._played_ns(t_ns), blend_ns)
         return ""
 
     # -- what goes out
@@ -192,7 +197,8 @@ class Supervisor:
     def _goal(self, t_ns: int, limiter: MotionLimiter) -> tuple[np.ndarray | None, float]:
         """Where to go, with what share of the velocity limits; changes the mode as time and targets ask."""
         config, intake = self.config, self._intake
-        waited_ms = (t_ns - (self._waiting_since_ns or t_ns)) / _NS_PER_MS
+        since_ns = t_ns if self._waiting_since_ns is None else self._waiting_since_ns
+        waited_ms = (t_ns - since_ns) / _NS_PER_MS
         if self._homing:
             away_rad = np.abs(limiter.q_rad - self.spec.home_rad).max()
             if away_rad > _ARRIVED_RAD and waited_ms <= config.arm_timeout_ms:  # it may be blocked for ever

@@ -433,6 +433,99 @@ def test_second_publisher_is_told_by_its_name_though_its_numbers_fit() -> None:
     assert rig.mode == "STOPPED"
 
 
+@pytest.mark.parametrize("name", [{}, {"publisher": "same"}])
+def test_second_publisher_without_a_name_of_its_own_is_a_fault_too(name: dict[str, Any]) -> None:
+    rig = tracking_rig()
+    rig.run(200)
+    rig.seq = 60
+    assert rig.offer(SPEC.home_rad, meta=name) == ""
+    late_ns = rig.t_ns + 10 * MS
+    assert "second publisher" in rig.supervisor.offer(trajectory(3, late_ns, FAR, meta=name), late_ns)
+    assert rig.mode == "STOPPED"
+
+
+def test_random_poses_are_never_followed_however_long_they_come() -> None:
+    rig = tracking_rig()
+    rng = np.random.default_rng(3)
+    rig.offer(SPEC.home_rad)
+    for _ in range(150):
+        rig.run(33)
+        wild = rng.uniform(SPEC.lower_rad, SPEC.upper_rad)
+        if np.abs(wild - SPEC.home_rad).max() < 1.25:  # near enough to be meant
+            wild[14] = SPEC.upper_rad[14]
+        rig.offer(wild)
+    assert np.abs(rig.q_rad - SPEC.home_rad).max() < 0.05
+    assert rig.supervisor.counters.discontinuities > 140
+    rig.run(300)  # silence: whoever comes now may begin anywhere, and is followed softly
+    assert rig.offer(FAR) == ""
+
+
+def test_a_jump_that_lasts_is_followed_at_the_cameras_rate_too() -> None:
+    rig = tracking_rig()
+    far = SPEC.home_rad.copy()
+    far[14] = SPEC.upper_rad[14] - MARGIN
+    rig.run(2000, far)
+    assert rig.supervisor.counters.reaccepted == 1
+    np.testing.assert_allclose(rig.q_rad, far, atol=1e-3)
+
+
+def test_a_jump_within_a_trajectory_is_refused() -> None:
+    rig = tracking_rig()
+    rows = np.array([SPEC.home_rad, SPEC.home_rad])
+    rows[1, 14] = SPEC.upper_rad[14]
+    assert "within itself" in rig.offer(rows)
+    rig.run(100)
+    np.testing.assert_allclose(rig.q_rad, SPEC.home_rad, atol=1e-6)
+
+
+def test_times_that_contradict_each_other_are_refused() -> None:
+    rig = tracking_rig()
+    assert "contradict" in rig.offer(SPEC.home_rad, t_capture_ns=rig.t_ns + 1)
+    long_ago = replace(trajectory(9, rig.t_ns, SPEC.home_rad), t_ns=np.array([rig.t_ns - 900 * 10**9]))
+    assert "contradict" in rig.supervisor.offer(long_ago, rig.t_ns)
+    assert rig.supervisor.counters.from_future == 2
+
+
+def test_larger_differences_are_blended_no_faster_than_the_joints_may_go() -> None:
+    rig = tracking_rig()
+    rig.offer(SPEC.home_rad)
+    rig.run(33)
+    rig.offer(SPEC.home_rad + 0.9 * (np.arange(16) == 1))
+    playback = rig.supervisor._intake.playback
+    assert playback is not None
+    goal = np.array([playback.at(rig.t_ns + k * MS)[1] for k in range(300)])
+    assert np.abs(np.diff(goal)).max() * 1000 <= SPEC.max_velocity_rad_s[1] * 1.01
+
+
+def test_late_message_is_blended_from_where_the_goal_stood_still() -> None:
+    rig = tracking_rig()
+    rig.offer(np.linspace(SPEC.home_rad, SPEC.home_rad + 0.9, 12))
+    rig.run(146)
+    before = rig.supervisor._intake.playback
+    assert before is not None
+    stood = before.at(rig.supervisor._played_ns(rig.t_ns))
+    rig.offer(SPEC.home_rad + 0.5)
+    after = rig.supervisor._intake.playback
+    assert after is not None
+    np.testing.assert_allclose(after.at(rig.supervisor._played_ns(rig.t_ns)), stood, atol=1e-9)
+
+
+def test_no_blending_at_all_is_legal() -> None:
+    rig = Rig(config=replace(SupervisorConfig(), blend_ms=0.0))
+    rig.command("arm")
+    rig.run(200, SPEC.home_rad)
+    rig.offer(SPEC.home_rad + 0.05)
+    assert rig.supervisor.step(rig.t_ns - STEP, rig.q_rad) is not None  # a step of the time before the offer
+
+
+def test_waiting_ends_when_time_begins_at_zero_too() -> None:
+    rig = Rig()
+    rig.t_ns = 0
+    rig.command("arm")
+    rig.run(13_000)
+    assert rig.mode == "DISARMED"
+
+
 def test_one_joint_that_jumps_is_not_followed() -> None:
     rig = tracking_rig()
     far = SPEC.home_rad.copy()
@@ -500,7 +593,7 @@ def test_successive_trajectories_blend_without_a_step() -> None:
     first = Playback(np.array([0, 100 * MS]), np.array([[0.0], [1.0]]), 0)
     second = Playback(np.array([30 * MS, 130 * MS]), np.array([[0.5], [0.9]]), 0)
     t_ns = np.arange(0, 60 * MS, MS // 10)
-    joined = second.after(first, 30 * MS, 20 * MS)
+    joined = second.after(first.at(30 * MS), 30 * MS, 20 * MS)
     goal = np.array([(first if t < 30 * MS else joined).at(int(t))[0] for t in t_ns])
     assert np.abs(np.diff(goal)).max() < 0.005
     assert goal[-1] == pytest.approx(second.at(int(t_ns[-1]))[0])

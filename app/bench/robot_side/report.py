@@ -50,6 +50,11 @@ def judge(results: Results) -> list[Results]:
             error[1] < PERIOD_ERROR_MS,
         ),
         (
+            "faulty network: the robot follows 90 % of the time, and no fault stops it",
+            f"{soak['modes'].get('TRACKING', 0.0):.1%}, {soak['counters']['faults']} faults",
+            soak["modes"].get("TRACKING", 0.0) >= 0.9 and soak["counters"]["faults"] == 0,
+        ),
+        (
             "faulty network: no position, speed or acceleration beyond its limit",
             f"{violations} in {soak['steps']} steps",
             violations == 0,
@@ -87,7 +92,7 @@ def markdown(results: Results) -> str:
     machine, soak = results["machine"], results["soak"]
     quick = " Quick: few trials." if results["quick"] else ""
     wire = table(
-        ["messages " + ", ".join(soak["wire"]), *()],
+        ["messages " + ", ".join(soak["wire"])],
         [[", ".join(str(value) for value in soak["wire"].values())]],
         words=1,
     )
