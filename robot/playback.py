@@ -48,7 +48,7 @@ class Playback:
         return Playback(trajectory.t_ns, q_rad, int(beyond.any(axis=0).sum()))
 
     def after(self, goal_rad: np.ndarray, t_ns: int, blend_ns: int) -> Playback:
-        """This playback taking over at `t_ns` from the goal (n,) that was followed until then, without a step."""
+        """This playback taking over at `t_ns`, without a step, from the goal (n,) followed until then."""
         return replace(self, begun_ns=t_ns, gap_rad=goal_rad - self.planned(t_ns), blend_ns=blend_ns)
 
     def at(self, t_ns: int) -> np.ndarray:

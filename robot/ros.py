@@ -27,7 +27,7 @@ def ros1_joint_names() -> tuple[str, ...]:
 
 
 def ros2_joint_names(hand: Hand | None = None) -> tuple[str, ...]:
-    """Names and order of ROS 2's commands, the thumb first: ah_joint00 …; `hand` adds _r or _l, for two hands."""
+    """Names and order of ROS 2's commands, the thumb first; `hand` adds the _r or _l of a pair of hands."""
     suffix = "" if hand is None else f"_{hand[0]}"
     return tuple(f"ah_joint{finger}{joint}{suffix}" for finger in range(4) for joint in range(4))
 
