@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -10,6 +10,24 @@ from app.errors import UsageError
 
 if TYPE_CHECKING:
     from robot.server import RobotServerConfig
+
+_ONLY_FOR = {
+    "sim": ("scene", "object", "gui"),
+    "allegro": (
+        "interface",
+        "channel",
+        "bitrate",
+        "version",
+        "device",
+        "serial",
+        "zeros",
+        "hand_config",
+        "gain_share",
+        "guardian_timeout_ms",
+        "guardian",
+        "dry_run",
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -41,7 +59,7 @@ class RobotSettings:
     bitrate: int = 1_000_000
     """allegro: bit/s."""
     version: str = "v4"
-    """allegro: hardware version, v2, v3, v4 or v5."""
+    """allegro: hardware version, v2, v3, v4, v5a or v5b."""
     device: int = 0
     """allegro: device number, v4 and v5."""
     serial: str = ""
@@ -76,13 +94,19 @@ class RobotSettings:
             raise UsageError(
                 f"--port is from 1 to 65533 (two more follow), or 0 for free ones, not {self.port}"
             )
+        self._refuse_flags_of_the_other_robot()
+        if self.guardian_timeout_ms is not None and not self.guardian_timeout_ms > 0.0:
+            raise UsageError(
+                f"--guardian-timeout-ms is {self.guardian_timeout_ms}; it must be > 0; to run without a "
+                "guardian give --no-guardian"
+            )
         if self.object != "cube" and self.scene == "none":
             raise UsageError(f"--object {self.object} stands on a table: give --scene table, too")
         allegro = None
         if self.robot == "allegro":
-            if self.scene != "none" or self.gui:
-                raise UsageError("--scene and --gui are for --robot sim; a real hand has its own table")
-            timeout_ms = self.guardian_timeout_ms or DEFAULT_TIMEOUT_MS
+            timeout_ms = self.guardian_timeout_ms
+            if timeout_ms is None:
+                timeout_ms = DEFAULT_TIMEOUT_MS
             allegro = AllegroSettings(
                 hand=self.hand,
                 bus=BusSettings(self.interface, self.channel, self.bitrate),
@@ -105,3 +129,14 @@ class RobotSettings:
             allegro=allegro,
             supervisor=SupervisorConfig(actuation_lead_ms=self.actuation_lead_ms),
         )
+
+    def _refuse_flags_of_the_other_robot(self) -> None:
+        defaults = {field.name: field.default for field in fields(self)}
+        other = "allegro" if self.robot == "sim" else "sim"
+        given = [name for name in _ONLY_FOR[other] if getattr(self, name) != defaults[name]]
+        if given:
+            flags = ["--no-guardian" if name == "guardian" else f"--{name.replace('_', '-')}" for name in given]
+            raise UsageError(
+                f"{', '.join(flags)} {'is' if len(flags) == 1 else 'are'} for --robot {other}, and this is "
+                f"--robot {self.robot}"
+            )

@@ -36,7 +36,7 @@ with subprocess.Popen(command, cwd=root, stdin=subprocess.PIPE, stdout=subproces
         q_rad[1] += 0.4 * math.sin(seq / 89 * math.pi / 2)  # joint_1.0 bends the index finger
         target = {"v": 1, "seq": seq, "hand": "right", "valid": True, "source_state": "tracking"}
         target |= {"t_capture_ns": now_ns, "t_publish_ns": now_ns, "t_ns": [now_ns], "q_rad": [q_rad]}
-        target |= {"joint_names": start["joint_names"], "wrist": None, "meta": {}}
+        target |= {"joint_names": start["joint_names"], "wrist": None, "meta": {"publisher": "me"}}
         targets.send(b"target/right " + msgpack.packb(target))
         time.sleep(1 / 30)
     end = state()

@@ -84,7 +84,7 @@ class AllegroDriver:
         self.info: HandInfo | None = None
         self.serial = ""
         self.frames: Counter[str] = Counter()  # received, by `FRAME_KINDS`
-        self.health = FeedbackGuard(spec, config.feedback, self.period_ns)
+        self.health = FeedbackGuard(spec, config.feedback, self.period_ns, protocol.has_status)
         self.q_rad = np.array(spec.home_rad)
         self.dq_rad_s = np.zeros(JOINTS)
         self.drive_u = np.zeros(JOINTS)  # what was sent last
@@ -94,6 +94,7 @@ class AllegroDriver:
         self._outbox: deque[tuple[int, Frame]] = deque()  # not before t_ns, in order
         self._phase_ns = self._asked_ns = self._measured_ns = 0
         self._rival = False  # whether another host's commands were among the newest frames
+        self.unsent_stops = 0  # ordered stops the bus did not take
         self._stop_again_ns: int | None = None  # an ordered stop the bus did not take is sent again
 
     @property
@@ -143,6 +144,7 @@ class AllegroDriver:
             except RobotError as error:
                 refused = refused or str(error)
         self._stop_again_ns = t_ns + _STOP_AGAIN_NS if refused else None
+        self.unsent_stops += bool(refused)
         if refused and not self.fault:
             self.fault = refused
 

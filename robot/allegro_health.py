@@ -7,7 +7,8 @@ that is driven on. A fault is one sentence; the driver stops the hand for it.
     angle range       beyond a joint limit by more than the tolerance stops
     silence           more than 3 incomplete cycles, or 10 ms without a complete one, stops
     temperature       impossible bytes are counted and passed over; hot joints get less torque; two readings
-                      in a row at the upper threshold stop
+                      in a row at the upper threshold stop; a joint without a possible reading for 10 s gets half
+                      the torque; a palm over 70 °C stops
     status            a fault bit stops; servos off while they should be on, twice in a row, stop
 """
 
@@ -23,6 +24,10 @@ from robot.hands import HandSpec
 
 _JOINTS = 16
 _FIRST_POSE_MS = 500.0  # how long a hand that was just switched on may take to measure
+_UNKNOWN_NS = 10_000_000_000  # so long without a temperature, a joint may be hot
+_UNKNOWN_SHARE = 0.5
+_MAX_TURN_NS = 100_000_000  # a host that stood still heard nothing; that is not the hand's silence
+_PALM_STOP_C = 70
 _CONFIRMED = 2  # readings in a row that make an alarm
 
 
@@ -34,6 +39,7 @@ class FeedbackCounters:
         incomplete_cycles: measurement cycles of which a frame was missing.
         bridged_jumps: angles that no joint could have reached.
         implausible_temperatures: bytes that are no temperature.
+        unknown_temperatures: joints that got less torque because no possible temperature came for 10 s.
         reduced_torque: temperature readings that took torque away.
         warnings: status bytes with a bit set that is only reported.
     """
@@ -41,6 +47,7 @@ class FeedbackCounters:
     incomplete_cycles: int = 0
     bridged_jumps: int = 0
     implausible_temperatures: int = 0
+    unknown_temperatures: int = 0
     reduced_torque: int = 0
     warnings: int = 0
 
@@ -52,12 +59,17 @@ class FeedbackGuard:
         spec: the hand.
         config: thresholds.
         period_ns: of its measurements, ns.
+        has_temperatures: whether this hardware measures them.
     """
 
-    def __init__(self, spec: HandSpec, config: FeedbackConfig, period_ns: int) -> None:
+    def __init__(
+        self, spec: HandSpec, config: FeedbackConfig, period_ns: int, has_temperatures: bool = True
+    ) -> None:
         self._spec = spec
         self._config = config
         self._period_ns = period_ns
+        self._has_temperatures = has_temperatures
+        self._unknown = np.zeros(_JOINTS, dtype=bool)  # without a temperature for too long
         self.counters = FeedbackCounters()
         self.celsius = np.full(_JOINTS, np.nan)  # (16,) newest plausible temperatures
         self.share = np.ones(_JOINTS)  # (16,) of the torque caps that the temperatures allow
@@ -70,7 +82,8 @@ class FeedbackGuard:
         self._jumps = np.zeros(_JOINTS, dtype=int)
         self._hot = np.zeros(_JOINTS, dtype=int)
         self._servo_off = 0
-        self._checked_ns = t_ns
+        self._checked_ns = self._turn_ns = t_ns
+        self._unread_ns = np.zeros(_JOINTS, dtype=np.int64)  # of running since a joint's last temperature
         self._silent_ns = 0
         self._incomplete = 0
 
@@ -125,6 +138,8 @@ class FeedbackGuard:
                 self.counters.implausible_temperatures += 1
                 continue
             self.celsius[joint] = celsius
+            self._unread_ns[joint] = 0
+            self._unknown[joint] = False
             self.share[joint] = min(max((stop - celsius) / (stop - reduce), 0.0), 1.0)
             self.counters.reduced_torque += int(self.share[joint] < 1.0)
             self._hot[joint] = self._hot[joint] + 1 if celsius >= stop else 0
@@ -136,6 +151,11 @@ class FeedbackGuard:
 
     def note_info(self, info: HandInfo) -> None:
         """Take the status of a hand whose servos should be on."""
+        if info.temperature_c is not None and info.temperature_c > _PALM_STOP_C:
+            if info.temperature_c > self._config.plausible_c[1]:
+                self.counters.implausible_temperatures += 1
+            else:
+                self._fail(f"The palm is {info.temperature_c} °C hot; let the hand cool, then reset.")
         if info.status is None:
             return
         bad = info.status & self._config.stop_mask
@@ -148,7 +168,7 @@ class FeedbackGuard:
             self._fail("The hand has switched its servos off; check power and emergency stop, then reset.")
 
     def check(self, t_ns: int) -> None:
-        """Judge the silence; to be called in every turn, after everything that waited was taken in.
+        """Judge the silence, and that of the temperatures; to be called in every turn, after everything that waited was taken in.
 
         A turn counts for one measuring period at most: a host that comes late may find a measurement that is
         only half there, and that is not the hand's fault.
@@ -161,6 +181,14 @@ class FeedbackGuard:
                 f"No complete measurement came from the hand for {self._silent_ns / 1e6:.0f} ms; "
                 "check its power and the CAN cable."
             )
+        if self._has_temperatures:
+            self._unread_ns += min(max(t_ns - self._turn_ns, 0), _MAX_TURN_NS)
+            self._turn_ns = t_ns
+            unknown = self._unread_ns > _UNKNOWN_NS
+            if unknown.any():
+                self.share[unknown] = np.minimum(self.share[unknown], _UNKNOWN_SHARE)
+                self.counters.unknown_temperatures += int((unknown & ~self._unknown).sum())
+                self._unknown |= unknown
 
     def _fail(self, fault: str) -> None:
         self.fault = self.fault or fault

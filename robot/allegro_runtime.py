@@ -2,14 +2,15 @@
 
 Order of one turn: the guardian's word; STOP, before anything else is sent; what the hand measured; the
 supervisor's step and the torques; the heartbeat. So the first frame after STOP already is a zero torque, and
-the heartbeat vouches for a whole turn of the loop.
+the heartbeat vouches for a whole turn of the loop. While the bus does not take a stop there is no heartbeat:
+the guardian then tries on its own connection.
 """
 
 from __future__ import annotations
 
 import logging
 from collections import deque
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from robot.allegro import FRAME_KINDS, AllegroDriver
@@ -26,6 +27,7 @@ from robot.supervisor_config import SupervisorConfig
 log = logging.getLogger(__name__)
 
 _KEPT_INTERVALS = 50_000  # 150 s of control steps
+_UNSENT_STOP = "The stop did not reach the hand, which may still have torque: cut the power."
 _OVERRUN_PERIODS = 2.0  # a step this many periods after the last one missed at least one measurement
 
 
@@ -123,6 +125,7 @@ class AllegroRuntime(SupervisedRobot):
         self.t_ns = 0
         self._stepped_ns: int | None = None
         self._down = True  # the hand is off, and stays so while the mode is STOPPED
+        self._left_to_guardian = False  # it was told that the hand has power, and hears no beat since
 
     @property
     def period_ns(self) -> int:
@@ -163,8 +166,20 @@ class AllegroRuntime(SupervisedRobot):
             self._stop(t_ns)
         elif due and not self._down:
             self._step(t_ns)
-        if self.guardian is not None:
+        unsent = self._stop_unsent
+        if unsent:
+            self.fail(driver.fault)  # also a stop that was asked for: what was wrong is told when it got through
+        # Only a hand that it believes to have power makes the guardian act on silence.
+        if self.guardian is not None and not (unsent and self._left_to_guardian):
             self.guardian.beat(t_ns, driver.powered)
+        if unsent and not self._left_to_guardian:
+            log.error(_UNSENT_STOP)
+        self._left_to_guardian = unsent
+
+    @property
+    def _stop_unsent(self) -> bool:
+        """Whether the robot is stopped, but the bus did not take the stop."""
+        return self.supervisor.mode == "STOPPED" and self.driver.powered
 
     def _step(self, t_ns: int) -> None:
         if self._stepped_ns is not None:
@@ -190,8 +205,12 @@ class AllegroRuntime(SupervisedRobot):
             **asdict(driver.health.counters),
             **{f"frames_{kind}": driver.frames[kind] for kind in FRAME_KINDS},
             "frames_foreign": sum(driver.port.foreign.values()),
+            "unsent_stops": driver.unsent_stops,
         }
-        return self.state_of(self.t_ns, (driver.q_rad, driver.dq_rad_s), driver.target_rad, counters)
+        state = self.state_of(self.t_ns, (driver.q_rad, driver.dq_rad_s), driver.target_rad, counters)
+        if self._stop_unsent:
+            state = replace(state, fault=f"{_UNSENT_STOP} {state.fault}".strip())
+        return state
 
     def close(self) -> None:
         """Stop the hand, then let the guardian go."""

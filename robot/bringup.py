@@ -30,6 +30,7 @@ from robot.errors import RobotError
 from robot.guardian_link import DEFAULT_TIMEOUT_MS
 from robot.messages import JointTrajectory
 from robot.realtime import request_realtime
+from robot.signals import end_signals
 
 log = logging.getLogger(__name__)
 
@@ -168,7 +169,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     def on_signal(number: int, frame: FrameType | None) -> None:
         stop.set()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in end_signals():
         signal.signal(number, on_signal)
     try:
         if not 0.0 <= given.move <= 0.5:

@@ -9,6 +9,8 @@ sends the ordered stop (torque 0, off, period 0) when
                                              server says that it has taken the power away, or is gone too
     it is itself told to end (SIGTERM)       before it ends
 
+It does not end before the bus took a whole ordered stop: until then it tries every 10 ms, for ever if need be.
+
 It needs nothing from the server for that, and runs in a session of its own, so that a Ctrl-C or a hang-up
 meant for the server does not end it. The server in turn stops the hand when the guardian is gone.
 
@@ -46,7 +48,7 @@ READY, FAILED, ECHO, FIRED = b"R", b"E", b".", b"F"  # guardian to server
 TOKEN_CHARACTERS = 32
 
 _FIRE_AGAIN_NS = 20_000_000
-_LAST_STOPS, _LAST_STOP_PAUSE_S = 3, 0.01  # a dead server's hand is told so three times
+_MORE_STOPS, _LAST_STOP_PAUSE_S = 2, 0.01  # a dead server's hand is told so twice more once the bus took it
 _IDLE_S = 0.2
 _LATE_NS = 5_000_000  # a wake-up later than that says that the computer as a whole stood still
 _MAX_EXCUSES = 3
@@ -104,16 +106,15 @@ class HeartbeatWatch:
         return max(0.0, (self._beat_ns + self._timeout_ns - t_ns + 1) / 1e9)
 
 
-def ordered_stop(port: CanPort, protocol: HandProtocol) -> bool:
-    """Torque 0, off, period 0, each frame even if one before it failed; whether the bus took all."""
-    complete = True
+def ordered_stop(port: CanPort, protocol: HandProtocol) -> str:
+    """Torque 0, off, period 0, each frame even if one before it failed; empty, or why the bus did not take all."""
+    refused = ""
     for frame in protocol.stop_frames():
         try:
             port.send(frame)
         except RobotError as error:
-            complete = False
-            log.error("%s", error)
-    return complete
+            refused = refused or str(error)
+    return refused
 
 
 def guard(
@@ -125,11 +126,14 @@ def guard(
 ) -> Verdict:
     """Watch until the server is gone, said goodbye, or `end` is set; the hand is stopped unless it did.
 
+    Does not return before the bus took a whole ordered stop, unless there was a goodbye.
+
     Returns:
         Why it ended; empty for `end`.
     """
     watch = HeartbeatWatch(timeout_ns)
     fired_ns = 0  # 0 while the server beats
+    told: set[bool] = set()  # what was logged since it fell silent: stopped, not stopped
     while not end.is_set():
         asleep_ns = time.monotonic_ns()
         wait_s = _FIRE_AGAIN_NS / 1e9 if fired_ns else min(_IDLE_S, watch.wait_s(asleep_ns))
@@ -146,19 +150,37 @@ def guard(
         if verdict == "gone":
             break
         if verdict == "silent" and now_ns - fired_ns >= _FIRE_AGAIN_NS:
-            ordered_stop(port, protocol)
+            refused = ordered_stop(port, protocol)
             if not fired_ns:
+                told.clear()
                 with contextlib.suppress(OSError):
                     link.send(FIRED)
-                log.error("the robot server is silent; the hand was stopped")
             fired_ns = now_ns
+            _tell("the robot server is silent", refused, told)
         elif not verdict:
             fired_ns = 0
-    for _ in range(_LAST_STOPS):
-        ordered_stop(port, protocol)
+    reason = "the guardian was ended" if end.is_set() else "the server is gone"
+    told.clear()
+    while refused := ordered_stop(port, protocol):
+        _tell(reason, refused, told)
         time.sleep(_LAST_STOP_PAUSE_S)
-    log.error("%s; the hand was stopped", "the guardian was ended" if end.is_set() else "the server is gone")
+    for _ in range(_MORE_STOPS):
+        time.sleep(_LAST_STOP_PAUSE_S)
+        ordered_stop(port, protocol)
+    _tell(reason, "", told)
     return "" if end.is_set() else "gone"
+
+
+def _tell(reason: str, refused: str, told: set[bool]) -> None:
+    """Log once that the hand was stopped, and once that it was not."""
+    stopped = not refused
+    if stopped in told:
+        return
+    told.add(stopped)
+    if stopped:
+        log.error("%s; the hand was stopped", reason)
+    else:
+        log.error("%s, but the stop did not reach the hand, cut its power; trying on: %s", reason, refused)
 
 
 def _read(link: socket.socket, watch: HeartbeatWatch) -> None:

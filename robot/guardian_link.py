@@ -81,6 +81,8 @@ class GuardianLink:
         self._beaten_ns = 0
         self._unanswered_ns: int | None = None  # first beat that was not echoed yet
         self._trouble = ""
+        self._said_powered: bool | None = None
+        self._left_to_it = False  # closed without a goodbye: only it can still stop the hand
         token = secrets.token_hex(TOKEN_CHARACTERS // 2)
         with socket.create_server(("127.0.0.1", 0)) as listener:
             self._process = self._spawn(listener.getsockname()[1], token)
@@ -159,7 +161,7 @@ class GuardianLink:
             t_ns: now.
             powered: whether the hand may have its servos on.
         """
-        if t_ns - self._beaten_ns < _BEAT_NS or self._trouble:
+        if self._trouble or (powered == self._said_powered and t_ns - self._beaten_ns < _BEAT_NS):
             return
         self._beaten_ns = t_ns
         try:
@@ -169,6 +171,7 @@ class GuardianLink:
         except OSError:
             self._trouble = _GONE
             return
+        self._said_powered = powered
         if self._unanswered_ns is None:
             self._unanswered_ns = t_ns
 
@@ -204,8 +207,10 @@ class GuardianLink:
         """Let the guardian go. Calling it twice does no harm.
 
         Args:
-            stopped: whether the hand surely was stopped; if not, there is no goodbye, and the guardian tries.
+            stopped: whether the hand surely was stopped; if not, there is no goodbye, and the guardian tries
+                until the bus takes the stop, after this process if need be.
         """
+        self._left_to_it |= not stopped
         if stopped:
             with contextlib.suppress(OSError):
                 self._link.settimeout(_EXIT_S)
@@ -214,6 +219,13 @@ class GuardianLink:
         try:
             self._process.wait(_EXIT_S)
         except subprocess.TimeoutExpired:
+            if self._left_to_it:
+                log.error(
+                    "The stop did not reach the hand, which may still have torque: cut the power; "
+                    "the guardian (process %d) tries on.",
+                    self.pid,
+                )
+                return
             self._process.kill()
             self._process.wait()
 

@@ -31,6 +31,7 @@ from robot.messages import encode_state, target_topic
 from robot.realtime import request_realtime
 from robot.runtime import RobotRuntime
 from robot.scene import OBJECTS, SceneConfig
+from robot.signals import end_signals
 from robot.simulation import STEP_NS
 from robot.supervisor_config import SupervisorConfig
 
@@ -234,7 +235,7 @@ def run(config: RobotServerConfig, parent_pipe: bool = False) -> None:
         stop.set()
 
     # Signals to a group of processes reach the parent too, which still has to disarm and ask for counters.
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in end_signals():
         signal.signal(number, signal.SIG_IGN if parent_pipe else on_signal)
     if parent_pipe:
         threading.Thread(target=_wait_for_parent, args=(stop,), name="parent-pipe", daemon=True).start()
