@@ -135,7 +135,8 @@ class RobotSettings:
         other = "allegro" if self.robot == "sim" else "sim"
         given = [name for name in _ONLY_FOR[other] if getattr(self, name) != defaults[name]]
         if given:
-            flags = ["--no-guardian" if name == "guardian" else f"--{name.replace('_', '-')}" for name in given]
+            flags = [f"--{name.replace('_', '-')}" for name in given]
+            flags = ["--no-guardian" if flag == "--guardian" else flag for flag in flags]
             raise UsageError(
                 f"{', '.join(flags)} {'is' if len(flags) == 1 else 'are'} for --robot {other}, and this is "
                 f"--robot {self.robot}"

@@ -7,8 +7,8 @@ that is driven on. A fault is one sentence; the driver stops the hand for it.
     angle range       beyond a joint limit by more than the tolerance stops
     silence           more than 3 incomplete cycles, or 10 ms without a complete one, stops
     temperature       impossible bytes are counted and passed over; hot joints get less torque; two readings
-                      in a row at the upper threshold stop; a joint without a possible reading for 10 s gets half
-                      the torque; a palm over 70 °C stops
+                      in a row at the upper threshold stop; a joint without a possible reading for 10 s
+                      gets half the torque; a palm over 70 °C stops
     status            a fault bit stops; servos off while they should be on, twice in a row, stop
 """
 
@@ -168,7 +168,7 @@ class FeedbackGuard:
             self._fail("The hand has switched its servos off; check power and emergency stop, then reset.")
 
     def check(self, t_ns: int) -> None:
-        """Judge the silence, and that of the temperatures; to be called in every turn, after everything that waited was taken in.
+        """Judge the silence; to be called in every turn, after everything that waited was taken in.
 
         A turn counts for one measuring period at most: a host that comes late may find a measurement that is
         only half there, and that is not the hand's fault.

@@ -168,7 +168,7 @@ class AllegroRuntime(SupervisedRobot):
             self._step(t_ns)
         unsent = self._stop_unsent
         if unsent:
-            self.fail(driver.fault)  # also a stop that was asked for: what was wrong is told when it got through
+            self.fail(driver.fault)  # also for a stop that was asked for: it is told when it got through
         # Only a hand that it believes to have power makes the guardian act on silence.
         if self.guardian is not None and not (unsent and self._left_to_guardian):
             self.guardian.beat(t_ns, driver.powered)

@@ -9,7 +9,8 @@ sends the ordered stop (torque 0, off, period 0) when
                                              server says that it has taken the power away, or is gone too
     it is itself told to end (SIGTERM)       before it ends
 
-It does not end before the bus took a whole ordered stop: until then it tries every 10 ms, for ever if need be.
+It does not end before the bus took a whole ordered stop: until then it tries every 10 ms, for ever if
+need be.
 
 It needs nothing from the server for that, and runs in a session of its own, so that a Ctrl-C or a hang-up
 meant for the server does not end it. The server in turn stops the hand when the guardian is gone.
@@ -107,7 +108,11 @@ class HeartbeatWatch:
 
 
 def ordered_stop(port: CanPort, protocol: HandProtocol) -> str:
-    """Torque 0, off, period 0, each frame even if one before it failed; empty, or why the bus did not take all."""
+    """Torque 0, off, period 0, each frame even if one before it failed.
+
+    Returns:
+        Empty when the bus took all of them, otherwise why it did not.
+    """
     refused = ""
     for frame in protocol.stop_frames():
         try:

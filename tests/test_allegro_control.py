@@ -309,3 +309,53 @@ def test_servos_that_switch_themselves_off_stop() -> None:
     assert not health.fault
     health.note_info(HandInfo("right", 0, 0, 40, 0))
     assert "servos off" in health.fault
+
+
+def feed(health: FeedbackGuard, seconds: float, start_s: float, celsius: tuple[int, int, int, int]) -> None:
+    """Run with measurements every 3 ms; finger 0 sends `celsius` twice a second, the others 40 °C."""
+    for k in range(round(start_s * 1000 / 3), round((start_s + seconds) * 1000 / 3)):
+        health.believe(HOME, 1, k * 3 * MS)
+        if k % 166 == 0:
+            health.note_temperature(Temperature(0, celsius))
+            for finger in (1, 2, 3):
+                health.note_temperature(Temperature(finger, (40, 40, 40, 40)))
+        health.check(k * 3 * MS)
+
+
+def test_a_joint_of_unknown_temperature_gets_half_the_torque_after_ten_seconds() -> None:
+    health = guard()
+    feed(health, 9.9, 0.0, (40, 246, 40, 40))
+    assert (health.share == 1.0).all()
+    feed(health, 1.0, 9.9, (40, 246, 40, 40))
+    assert health.share[1] == 0.5
+    assert (np.delete(health.share, 1) == 1.0).all()
+    assert health.counters.unknown_temperatures == 1
+    assert not health.fault
+    feed(health, 1.0, 10.9, (40, 41, 40, 40))
+    assert (health.share == 1.0).all()
+
+
+def test_temperatures_that_never_come_halve_the_torque_where_the_hand_has_sensors() -> None:
+    for has_temperatures, share, unknown in ((True, 0.5, 16), (False, 1.0, 0)):
+        health = FeedbackGuard(SPEC, CONFIG.feedback, 3 * MS, has_temperatures)
+        for k in range(11_000):
+            health.believe(HOME, 1, k * MS)
+            health.check(k * MS)
+        assert (health.share == share).all()
+        assert health.counters.unknown_temperatures == unknown
+
+
+def test_a_host_that_stood_still_does_not_make_temperatures_unknown() -> None:
+    health = guard()
+    health.believe(HOME, 1, 0)
+    health.check(0)
+    health.check(60_000 * MS)
+    assert (health.share == 1.0).all()
+
+
+@pytest.mark.parametrize(("celsius", "fault"), [(70, ""), (71, "The palm is 71 °C hot"), (246, "")])
+def test_a_hot_palm_stops(celsius: int, fault: str) -> None:
+    health = guard()
+    health.note_info(HandInfo("right", 0, 0, celsius, 1))
+    assert (fault in health.fault) if fault else (health.fault == "")
+    assert health.counters.implausible_temperatures == (celsius == 246)

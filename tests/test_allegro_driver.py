@@ -537,6 +537,59 @@ def test_stop_sends_zero_torque_first_and_within_a_period() -> None:
     assert t_ns <= robot.t_ns - 3 * MS + TURN
 
 
+class Ear:
+    """A guardian that only listens."""
+
+    def __init__(self) -> None:
+        self.beats: list[bool] = []
+
+    def check(self, t_ns: int) -> str:
+        return ""
+
+    def beat(self, t_ns: int, powered: bool) -> None:
+        self.beats.append(powered)
+
+
+def test_a_stop_that_does_not_reach_the_hand_is_told_and_left_to_the_guardian() -> None:
+    robot = Robot()
+    robot.bench.driver.port = port = Refusing(robot.bench.hand, V4)
+    robot.runtime.guardian = ear = Ear()  # type: ignore[assignment]
+    robot.run(0.3)
+    robot.command("arm")
+    robot.run(0.5)
+    port.refuse = True
+    robot.command("stop")
+    robot.run(0.001)
+    ear.beats.clear()
+    robot.run(0.1)
+    state = robot.runtime.state()
+    assert robot.bench.hand.driven
+    assert state.mode == "STOPPED"
+    assert state.fault == (
+        "The stop did not reach the hand, which may still have torque: cut the power. The bus is off."
+    )
+    assert state.counters["unsent_stops"] >= 5
+    assert state.counters["faults"] == 1
+    assert ear.beats == []
+    port.refuse = False
+    robot.run(0.1)
+    assert not robot.bench.hand.driven
+    assert robot.runtime.state().fault == "The bus is off."
+    assert set(ear.beats) == {False}
+    robot.command("reset")
+    robot.run(0.5)
+    assert robot.runtime.state().mode == "DISARMED"
+
+
+def test_a_guardian_is_told_of_power_before_a_refused_first_stop_is_left_to_it() -> None:
+    robot = Robot()
+    robot.bench.driver.port = port = Refusing(robot.bench.hand, V4)
+    robot.runtime.guardian = ear = Ear()  # type: ignore[assignment]
+    port.refuse = True
+    robot.run(0.1)
+    assert ear.beats == [True]
+
+
 def test_a_stopped_hand_moves_again_only_after_reset_and_arm() -> None:
     robot = Robot()
     robot.run(0.3)

@@ -134,6 +134,59 @@ def test_a_lost_server_is_answered_with_the_ordered_stop_three_times(tmp_path: P
     assert guarded.join() == "gone"
 
 
+class Refusing:
+    """A bus that takes nothing for the first `refusals` frames, 500 ms of stops, and then everything."""
+
+    def __init__(self, refusals: int) -> None:
+        self.left, self.taken = refusals, list[str]()
+
+    def send(self, frame: Frame, t_ns: int = 0) -> None:
+        if self.left:
+            self.left -= 1
+            raise RobotError("The bus is off.")
+        self.taken.append(str(frame))
+
+
+@pytest.mark.parametrize("refusals", [50 * len(STOP), 49 * len(STOP) + 2])
+def test_a_guardian_does_not_give_up_while_the_bus_refuses(
+    refusals: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    mine, theirs = socket.socketpair()
+    mine.close()
+    port = Refusing(refusals)
+    with theirs:
+        verdict = guard(theirs, port, ProtocolV4(), 30 * MS, threading.Event())  # type: ignore[arg-type]
+        assert verdict == "gone"
+    assert port.taken[-3 * len(STOP) :] == STOP * 3
+    assert len(port.taken) == 3 * len(STOP) + (-refusals) % len(STOP)  # a part of a stop is no stop
+    said = [record.getMessage() for record in caplog.records]
+    assert len(said) == 2
+    assert "did not reach the hand, cut its power" in said[0]
+    assert said[1] == "the server is gone; the hand was stopped"
+
+
+def test_a_guardian_says_that_a_silent_servers_hand_was_stopped_only_when_it_was(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    mine, theirs = socket.socketpair()
+    theirs.setblocking(False)
+    port = Refusing(3 * len(STOP))
+    mine.send(BEAT_POWERED)
+    thread = threading.Thread(target=guard, args=(theirs, port, ProtocolV4(), 5 * MS, threading.Event()))
+    thread.start()
+    deadline_s = time.monotonic() + 10.0
+    while len(port.taken) < 2 * len(STOP) and time.monotonic() < deadline_s:
+        time.sleep(0.005)
+    mine.send(GOODBYE)
+    thread.join(10.0)
+    said = [record.getMessage() for record in caplog.records]
+    assert len(said) == 2
+    assert "did not reach" in said[0]
+    assert said[1] == "the robot server is silent; the hand was stopped"
+    mine.close()
+    theirs.close()
+
+
 def test_a_goodbye_leaves_the_bus_alone(tmp_path: Path) -> None:
     guarded = Guarded(f"goodbye-{tmp_path}", PATIENT_MS)
     guarded.link.send(BEAT_UNPOWERED)
@@ -293,6 +346,44 @@ def test_the_guardian_survives_what_ends_its_servers_group(
             assert link.check(t_ns) == ""
     finally:
         link.close()
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="processes cannot be frozen here")
+def test_a_guardian_that_has_not_stopped_the_hand_is_not_killed(
+    bus: BusSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("robot.guardian_link._EXIT_S", 0.1)
+    listener = CanPort(bus)
+    link = GuardianLink(GuardianSettings(bus, timeout_ms=PATIENT_MS))
+    try:
+        os.kill(link.pid, signal.SIGSTOP)  # it needs longer than anyone waits
+        link.close(stopped=False)
+        link.close()
+        os.kill(link.pid, signal.SIGCONT)
+        heard = [str(frame) for _ in range(18) if (frame := listener.wait(2.0)) is not None]
+        assert heard == STOP * 3
+        link._process.wait(10.0)
+    finally:
+        link._process.kill()
+        listener.close()
+
+
+@pytest.mark.parametrize("name", ["SIGHUP", "SIGQUIT"])
+def test_a_hung_up_bring_up_stops_the_hand_itself(
+    bus: BusSettings, emulator: EmulatorProcess, patient: tuple[str, ...], name: str
+) -> None:
+    if not hasattr(signal, name):
+        pytest.skip(f"there is no {name} here")
+    server = bring_up(bus, "--seconds", "60", "--move", "0.4", "--no-guardian", *patient)
+    try:
+        emulator.wait_for("driven")
+        server.send_signal(getattr(signal, name))
+        emulator.wait_for("idle")
+        server.communicate(timeout=30.0)
+        assert server.returncode == 0
+    finally:
+        server.kill()
+        server.communicate()
 
 
 def test_a_guardian_without_a_bus_is_no_guardian() -> None:

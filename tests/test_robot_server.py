@@ -27,6 +27,7 @@ from robot.endpoint import Endpoint, bind, parse_endpoint, require_loopback
 from robot.messages import encode_trajectory
 from robot.runtime import RobotRuntime
 from robot.server import RobotServerConfig, main, serve
+from robot.signals import end_signals
 from robot.supervisor_config import SupervisorConfig
 
 SPEC = hand_spec("right")
@@ -592,12 +593,12 @@ def test_impossible_port_is_refused(port: int) -> None:
 
 
 def test_command_line_reports_errors_with_status_one(capsys: pytest.CaptureFixture[str]) -> None:
-    handlers = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+    handlers = {number: signal.getsignal(number) for number in end_signals()}
     try:
         assert main(["--host", "0.0.0.0"]) == 1
     finally:
-        signal.signal(signal.SIGTERM, handlers[0])
-        signal.signal(signal.SIGINT, handlers[1])
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
     assert capsys.readouterr().err.count("\n") == 1
 
 
@@ -644,10 +645,10 @@ def test_server_ends_when_its_parent_is_killed() -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals between processes")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_signals_end_the_server_cleanly(number: signal.Signals) -> None:
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"])
+def test_signals_end_the_server_cleanly(name: str) -> None:
     process = start_server()
-    process.send_signal(number)
+    process.send_signal(getattr(signal, name))
     _, errors = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0
     assert "Traceback" not in errors
