@@ -379,6 +379,10 @@ def test_the_page_of_the_docs_gets_the_figures_and_keeps_the_rest(alone, tmp_pat
     results.write_text(json.dumps(without_nan(alone)), encoding="utf-8")
     monkeypatch.setattr(script, "DOCS", tmp_path)
     monkeypatch.setattr(script, "PAGE", page)
+    readme = tmp_path / "README.md"
+    readme.write_text("a\n<!-- retarget: by hand -->\nold\n<!-- /retarget -->\nz\n", encoding="utf-8")
+    monkeypatch.setattr(script, "README", readme)
+    shipped = (ROOT / "README.md").read_bytes()
     monkeypatch.setattr(sys, "argv", ["make_retarget.py", str(results)])
     script.main()
     text = page.read_text(encoding="utf-8")
@@ -388,6 +392,8 @@ def test_the_page_of_the_docs_gets_the_figures_and_keeps_the_rest(alone, tmp_pat
     assert "\n### Must reach\n" in text
     assert "images/retarget_speed.webp" in text
     assert (tmp_path / "images" / "retarget_speed.webp").is_file()
+    assert "**ours**" in readme.read_text(encoding="utf-8")
+    assert (ROOT / "README.md").read_bytes() == shipped
 
 
 # --- the command -------------------------------------------------------------------------------------------
