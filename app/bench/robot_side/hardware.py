@@ -24,7 +24,7 @@ _PORT_WAIT_S = 60.0
 
 
 def run_killed_server(trials: int) -> dict[str, Any]:
-    """ms from kill -9 of a server that moves the hand until its motors have no torque, by trial."""
+    """ms from kill -9 of a control loop that moves the hand until its motors have no torque, by trial."""
     latency_ms: list[float] = []
     stopped_before = 0  # the server stopped the hand by itself, as it must when the machine holds it up
     bus = multicast_bus()
@@ -41,6 +41,34 @@ def run_killed_server(trials: int) -> dict[str, Any]:
         "latency_ms": latency_ms,
         "in_time": int(np.sum(np.array(latency_ms) <= TORQUE_FREE_MS)),
         "stopped_before": stopped_before,
+    }
+
+
+def run_killed_robot_server(trials: int) -> dict[str, Any]:
+    """The same of the whole robot server, driven by a publisher over its sockets."""
+    latency_ms = []
+    bus = multicast_bus()
+    with EmulatorProcess(bus) as emulator:
+        for _ in tqdm(range(trials), desc="robot server killed", unit="trial", dynamic_ncols=True):
+            server, address = _serve(bus)
+            publisher = subprocess.Popen([sys.executable, "-m", "app.bench.robot_side.publisher", address])
+            try:
+                with connect(address, "right") as link:
+                    until(link, lambda state: state.mode == "TRACKING", "follow its targets")
+                    emulator.wait_for("driven", _PORT_WAIT_S)
+                    time.sleep(0.3)
+                    killed_ns = time.monotonic_ns()
+                    server.kill()
+                    idle_ns = int(emulator.wait_for("idle", _PORT_WAIT_S)["t_ns"])
+                latency_ms.append((idle_ns - killed_ns) / 1e6)
+            finally:
+                for process in (publisher, server):
+                    process.kill()
+                    process.wait()
+    return {
+        "trials": trials,
+        "latency_ms": latency_ms,
+        "in_time": int(np.sum((np.array(latency_ms) <= TORQUE_FREE_MS) & (np.array(latency_ms) > 0.0))),
     }
 
 

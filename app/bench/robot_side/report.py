@@ -18,6 +18,7 @@ _LEAK_MIB_PER_MIN = 0.5
 def judge(results: Results) -> list[Results]:
     """Every promise, what was reached, and whether it was kept."""
     publisher, server, soak, pace = (results[key] for key in ("publisher", "server", "soak", "pace"))
+    whole = results["robot_server"]
     violations = sum(soak["violations"].values())
     error = pace["period_error_ms_p50_p99_max"]
     slope = soak["memory_mib_per_min"]
@@ -34,9 +35,14 @@ def judge(results: Results) -> list[Results]:
             publisher["rested"] == publisher["trials"],
         ),
         (
-            f"server killed: the guardian has the hand without torque within {TORQUE_FREE_MS:.0f} ms",
+            f"control loop killed: the guardian has the hand without torque within {TORQUE_FREE_MS:.0f} ms",
             f"{server['in_time']} of {server['trials']}, {_spread(server['latency_ms'])}",
             server["trials"] > 0 and server["in_time"] == server["trials"],
+        ),
+        (
+            "the same of the whole robot server, driven over its sockets",
+            f"{whole['in_time']} of {whole['trials']}, {_spread(whole['latency_ms'])}",
+            whole["trials"] > 0 and whole["in_time"] == whole["trials"],
         ),
         (
             f"stop by a client: motors without torque within one period of {STOP_MS:.0f} ms",

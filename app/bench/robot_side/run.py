@@ -9,7 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from app.bench.robot_side.faults import Faults
-from app.bench.robot_side.hardware import run_killed_server, run_pace, run_stop
+from app.bench.robot_side.hardware import (
+    run_killed_robot_server,
+    run_killed_server,
+    run_pace,
+    run_stop,
+)
 from app.bench.robot_side.killed_publisher import run_killed_publisher
 from app.bench.robot_side.motion import generate
 from app.bench.robot_side.report import in_short, judge, markdown
@@ -25,6 +30,7 @@ _TRIALS, _TRIALS_QUICK = 50, 5
 _SOAK_S, _SOAK_QUICK_S = 600.0, 45.0
 _PACE_S, _PACE_QUICK_S = 60.0, 10.0
 _STOPS, _STOPS_QUICK = 20, 3
+_SERVERS, _SERVERS_QUICK = 10, 2
 
 
 def run_robot(settings: BenchSettings) -> list[str]:
@@ -61,6 +67,7 @@ def measure(quick: bool) -> dict[str, Any]:
         "quick": quick,
         "publisher": run_killed_publisher(trials),
         "server": run_killed_server(trials),
+        "robot_server": run_killed_robot_server(_SERVERS_QUICK if quick else _SERVERS),
         "stop": run_stop(_STOPS_QUICK if quick else _STOPS),
         "pace": run_pace(_PACE_QUICK_S if quick else _PACE_S),
         "soak": run_soak(generate(_MOTION_S), _SOAK_QUICK_S if quick else _SOAK_S, Faults()),
