@@ -38,7 +38,6 @@ class RobotRuntime(SupervisedRobot):
         super().__init__(self.simulation.spec, config)
         self._origin_ns: int | None = None  # server time of simulated time zero
         self._driven = False
-        self._fading = False
         self._closed = False
 
     @property
@@ -75,9 +74,7 @@ class RobotRuntime(SupervisedRobot):
             if target_rad is not None:
                 simulation.set_target(target_rad, self.supervisor.effort)
             elif self._driven:
-                # The brake of a simulated hand: stay where it is. One that was let go slowly stays limp.
-                simulation.set_target(simulation.q_rad, 0.0 if self._fading else 1.0)
-            self._fading = target_rad is not None and self.supervisor.effort < 1.0
+                simulation.set_target(simulation.q_rad)  # the brake of a simulated hand: stay where it is
             self._driven = target_rad is not None
             simulation.step()
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -41,3 +43,14 @@ def small_video(tmp_path_factory: pytest.TempPathFactory) -> Path:
         writer.write(np.full((240, 320, 3), 100 + i, dtype=np.uint8))
     writer.release()
     return path
+
+
+@pytest.fixture
+def heeded_hangups() -> Iterator[None]:
+    """Processes started now heed SIGHUP, though the tests were started by nohup."""
+    if not hasattr(signal, "SIGHUP"):
+        yield
+        return
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)

@@ -368,6 +368,7 @@ def test_a_guardian_that_has_not_stopped_the_hand_is_not_killed(
         listener.close()
 
 
+@pytest.mark.usefixtures("heeded_hangups")
 @pytest.mark.parametrize("name", ["SIGHUP", "SIGQUIT"])
 def test_a_hung_up_bring_up_stops_the_hand_itself(
     bus: BusSettings, emulator: EmulatorProcess, patient: tuple[str, ...], name: str

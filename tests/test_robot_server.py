@@ -645,6 +645,7 @@ def test_server_ends_when_its_parent_is_killed() -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals between processes")
+@pytest.mark.usefixtures("heeded_hangups")
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"])
 def test_signals_end_the_server_cleanly(name: str) -> None:
     process = start_server()
