@@ -129,7 +129,7 @@ class HandConfig:
         restart_after_s: a pause between two solves after which the search starts from several poses again.
         retry_cost: a pose that costs more than this may be a wrong local minimum (fingers bent backwards
             reach for a fist from behind); the search then starts from several poses, too. 0 for a root mean
-            square of 7 cm.
+            square of 10 cm.
         max_iterations: bound on the solver's steps per instant and start; a call spends at most
             four times this on its first instant and 25 on each later one, so that its time is bounded.
     """
