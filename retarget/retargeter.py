@@ -107,6 +107,7 @@ class Retargeter:
         """Compile (or load from the cache) now, so that the first frame is not slow. Changes no state."""
         keypoints = np.zeros((1, 21, 3))
         keypoints[:, 1:, 2] = 0.1
+        hand_fault(keypoints[0], _MAX_REACH_M, *_PALM_RANGE_M)
         self._solver.solve(keypoints, self.home_rad[None], None, np.zeros(self._solver.num_pairs))
         self._solver.objective(self.home_rad, keypoints[0], np.zeros(self._solver.num_pairs))
 

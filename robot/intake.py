@@ -26,7 +26,6 @@ class TargetIntake:
 
     Attributes:
         playback: the newest trajectory that may be followed; None before the first.
-        jump_rad: how far the newest one is from the one before, rad; 0 where there is none to compare with.
         jumped: the newest one follows a jump that was refused at first; the robot should go there softly.
         mixed: a second publisher spoke while the present one was not silent.
         fresh_ns: when it was published, server clock, never in the future.
@@ -37,7 +36,6 @@ class TargetIntake:
     ) -> None:
         self.playback: Playback | None = None
         self.fresh_ns = 0
-        self.jump_rad = 0.0
         self.jumped = False
         self.mixed = False
         self._aimed_ns = (
@@ -119,12 +117,13 @@ class TargetIntake:
     def _follows_on(self, new: Playback, t_ns: int, published_ns: int) -> str:
         """Empty if `new` goes on from the last target that was followed, otherwise how far it jumps.
 
-        Three bands: a small difference passes and is blended in at once, a larger one is blended in at the
-        joints' own pace, and one that no hand makes is refused, until several in a row say the same. A target
-        that is refused is no silence: only a publisher that sent none for a while may begin anywhere.
+        Three bands: a small difference is blended in, a larger one too, but the joints cannot go there as fast
+        as it comes and follow at their velocity limit, and one that no hand makes is refused, until several in
+        a row say the same. A target that is refused is no silence: only a publisher that sent none for a while
+        may begin anywhere.
         """
         config, before = self._config, self.playback
-        self.jumped, self.jump_rad = False, 0.0
+        self.jumped = False
         if new.largest_step_rad > config.reject_rad:
             step_rad = new.largest_step_rad
             return (
@@ -137,10 +136,10 @@ class TargetIntake:
         planned_rad = new.planned(t_ns + lead_ns)
         until_ns = self.fresh_ns + int(config.play_for_ms * _NS_PER_MS)
         apart_rad = np.abs(planned_rad - before.planned(min(t_ns, until_ns) + lead_ns))
-        self.jump_rad = float(apart_rad.max())
-        if self.jump_rad <= config.reject_rad:
+        jump_rad = float(apart_rad.max())
+        if jump_rad <= config.reject_rad:
             self._jump, self._agreeing = None, 0
-            self._counters.clamped += self.jump_rad > config.clamp_rad
+            self._counters.clamped += jump_rad > config.clamp_rad
             return ""
         agrees = self._jump is not None and (
             np.abs(planned_rad - self._jump.planned(t_ns + lead_ns)).max() <= config.clamp_rad
@@ -152,7 +151,7 @@ class TargetIntake:
             self.jumped = True
             return ""
         joint = self._spec.joint_names[int(apart_rad.argmax())]
-        return f"The target jumps by {self.jump_rad:.2f} rad at {joint}; {config.reject_rad} rad are too far."
+        return f"The target jumps by {jump_rad:.2f} rad at {joint}; {config.reject_rad} rad are too far."
 
     def _columns_of(self, joint_names: tuple[str, ...]) -> list[int] | None:
         """Which column of a message belongs to each joint of the robot; None unless the names match."""

@@ -139,11 +139,7 @@ class Supervisor:
             if self._follows and self._limiter is not None:
                 self._hold(self._limiter, t_ns)  # what comes after a silence or a jump is followed softly
         elif goal_rad is not None and self._intake.playback is not None:
-            blend_ms = self.config.blend_ms
-            if self._intake.jump_rad > self.config.clamp_rad:  # at its steepest a blend is 1.5 times its mean
-                slowest_rad_s = float(self._limits.max_velocity_rad_s.min())
-                blend_ms = max(blend_ms, 1500.0 * self._intake.jump_rad / slowest_rad_s)
-            blend_ns = int(blend_ms * _NS_PER_MS)
+            blend_ns = int(self.config.blend_ms * _NS_PER_MS)
             self._intake.playback = self._intake.playback.after(goal_rad, self._played_ns(t_ns), blend_ns)
         return ""
 

@@ -28,8 +28,8 @@ class SupervisorConfig:
             does not fall limp with what it holds.
         actuation_lead_ms: how much earlier than due the targets are played, for what the motors lag behind.
         blend_ms: time in which a new trajectory takes over from the one before, where they differ.
-        clamp_rad: a joint target this far from the one before it is followed at the joint's own pace and
-            counted; nearer ones just pass.
+        clamp_rad: a joint target this far from the one before it is counted: the joint cannot follow as fast
+            and goes there at its velocity limit.
         reject_rad: and this far, it is not followed at all, unless it was meant:
         reaccept_after: so many targets in a row that agree with each other are followed after all, softly.
         limit_margin_rad: how far inside the joint limits the robot is kept.
