@@ -21,6 +21,7 @@ from app.check_hand.settings import CheckHandSettings
 from app.errors import AppError, UsageError
 from app.robot_settings import RobotSettings
 from app.settings import TeleopSettings
+from calibration.errors import CalibrationError
 from models.errors import ModelError
 from retarget.errors import RetargetError
 from robot.errors import RobotError
@@ -144,7 +145,8 @@ class Bench:
     what: tyro.conf.Positional[Benchmark]
     """temporal: errors, jitter, lag, prediction and speed of everything that smooths. retarget: our solver
     beside dex-retargeting and dexi-rs, if installed: time, cost, pinches, collisions. robot: killed
-    publishers and servers, the stop, the 333 Hz loop, a faulty network."""
+    publishers and servers, the stop, the 333 Hz loop, a faulty network. latency: from the motion of a hand to
+    that of the robot's joints, in real time, beside filters and a pipeline of public packages."""
     settings: Annotated[BenchSettings, tyro.conf.OmitArgPrefixes] = field(default_factory=BenchSettings)
 
     def run(self) -> int:
@@ -153,6 +155,8 @@ class Bench:
             from app.bench.retargeting.run import run_retarget as run_bench
         elif self.what == "robot":
             from app.bench.robot_side.run import run_robot as run_bench
+        elif self.what == "latency":
+            from app.bench.latency.run import run_latency as run_bench
         else:
             from app.bench.temporal import run_temporal as run_bench
         for line in run_bench(self.settings):
@@ -261,7 +265,7 @@ def main(arguments: list[str]) -> int:
         sys.stdout.flush()
     except UsageError as error:
         status = _fail(str(error), 2)
-    except (AppError, ModelError, RetargetError, RobotError) as error:
+    except (AppError, CalibrationError, ModelError, RetargetError, RobotError) as error:
         status = _fail(str(error), 1)
     except KeyboardInterrupt:
         status = _fail("interrupted before there was anything to keep", INTERRUPTED)

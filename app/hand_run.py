@@ -45,6 +45,8 @@ class HandRun:
         self.result = self.lane.process(observation, timer)
         with timer.section(send_stage):
             self.state = self.robot.send(self.result.message)
+        if self.state is not None:
+            self.lane.horizon.follow(self.state)
         return self.result
 
     def account(self, frame: Frame, stage_ms: dict[str, float], age_ms: float) -> None:

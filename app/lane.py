@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from app.clock import Clock
+from app.horizon import Horizon
 from app.timing import StageTimer
 from app.window import ObservationWindow
 from models.observation import Observation
@@ -28,6 +29,7 @@ class LaneFrame:
         q_rad: (K,n) the trajectory retargeted; NaN while the hand is lost.
         message: what is sent to the robot.
         q_sent_rad: (n,) the joint target the message holds for the instant it is sent; NaN while lost.
+        ahead_ms: how far past capture that target is aimed.
     """
 
     observation: Observation
@@ -36,6 +38,7 @@ class LaneFrame:
     q_rad: np.ndarray
     message: JointTrajectory
     q_sent_rad: np.ndarray
+    ahead_ms: float
 
 
 class HandLane:
@@ -47,7 +50,7 @@ class HandLane:
         temporal: TemporalStage,
         retargeter: Retargeter,
         clock: Clock,
-        horizon_ms: float | None,
+        horizon: Horizon,
     ) -> None:
         """
         Args:
@@ -55,15 +58,19 @@ class HandLane:
             temporal: a stage of its own, it keeps this hand's past.
             retargeter: to the robot hand it drives.
             clock: of the run; capture times are on it.
-            horizon_ms: how far past capture to aim, ms; None makes up for the time passed since capture.
+            horizon: how far past capture to aim.
         """
         self.temporal = temporal
         self.retargeter = retargeter
         self._window = window
         self._clock = clock
-        self._horizon_ms = horizon_ms
+        self.horizon = horizon
         self._seq = 0
         self._q_last_rad = retargeter.home_rad
+
+    def remember(self, observation: Observation) -> None:
+        """Take in an observation that a newer one has overtaken: it is of the past, and nothing is sent."""
+        self._window.add(observation)
 
     def process(self, observation: Observation, timer: StageTimer) -> LaneFrame:
         """Take the newest frame's observation through temporal stage and retargeter."""
@@ -73,10 +80,10 @@ class HandLane:
         with timer.section("retarget"):
             q_rad = self._retarget(trajectory)
         with timer.section("publish"):
-            message = self._message(trajectory, q_rad)
+            message, ahead_ms = self._message(trajectory, q_rad)
         q_sent_rad = message.q_rad[0] if message.valid else np.full_like(message.q_rad[0], np.nan)
         estimate_px = self._window.camera.project(trajectory.keypoints_m[0] + trajectory.wrist_m[0])
-        return LaneFrame(observation, trajectory, estimate_px, q_rad, message, q_sent_rad)
+        return LaneFrame(observation, trajectory, estimate_px, q_rad, message, q_sent_rad, ahead_ms)
 
     def _retarget(self, trajectory: HandTrajectory) -> np.ndarray:
         if trajectory.source_state == "lost":
@@ -87,24 +94,23 @@ class HandLane:
         self._q_last_rad = q_rad[0]
         return q_rad
 
-    def _message(self, trajectory: HandTrajectory, q_rad: np.ndarray) -> JointTrajectory:
-        """The joint trajectory as the robot shall play it, from the moment of sending on.
+    def _message(self, trajectory: HandTrajectory, q_rad: np.ndarray) -> tuple[JointTrajectory, float]:
+        """The joint trajectory as the robot shall play it, and how far past capture it is aimed, ms.
 
-        At that moment the robot plays what the hand does `horizon_ms` after capture; on auto that is what it
-        does at this very moment, so all instants keep their true times.
+        At the moment of sending the robot plays what the hand does that long after capture; what follows
+        keeps its distance from that.
         """
         t_publish_ns = self._clock.now_ns()
-        t_ns = trajectory.t_ns
-        if self._horizon_ms is not None:
-            age_ns = t_publish_ns - trajectory.t_capture_ns
-            t_ns = t_ns + (age_ns - round(self._horizon_ms * 1e6))
+        age_ns = t_publish_ns - trajectory.t_capture_ns
+        ahead_ms = self.horizon.ahead_ms(age_ns * 1e-6)
+        t_ns = trajectory.t_ns + (age_ns - round(ahead_ms * 1e6))
         valid = trajectory.source_state != "lost"
         wrist: WristTrajectory | None = None
         if not valid:
             t_ns, q_rad = np.array([t_publish_ns]), np.asarray(self._q_last_rad)[None]
         else:
-            if self._horizon_ms == 0.0:
-                t_ns = t_ns[:1]  # nothing is predicted: only the pose as seen
+            if not self.horizon.predicts:
+                t_ns = t_ns[:1]  # only the pose as seen
             now = start_now(t_ns, t_publish_ns)
             q_rad, wrist_m = now.apply(q_rad), now.apply(trajectory.wrist_m)
             if np.isfinite(wrist_m).all():
@@ -112,7 +118,7 @@ class HandLane:
                 wrist = WristTrajectory(t_ns=now.t_ns, position_m=wrist_m, rotation_6d=rotation_6d)
             t_ns = now.t_ns
         self._seq += 1
-        return JointTrajectory(
+        message = JointTrajectory(
             seq=self._seq,
             hand=trajectory.hand,
             valid=valid,
@@ -124,6 +130,7 @@ class HandLane:
             q_rad=q_rad,
             wrist=wrist,
         )
+        return message, ahead_ms
 
 
 @dataclass(frozen=True)

@@ -60,11 +60,8 @@ class Playback:
         self.start()
         if self.is_due(t_media_ns):
             return True
-        wait_s = (t_media_ns - self.elapsed_ns()) / NS_PER_S
-        if wait_s > timeout_s:
-            self._sleep_s(max(timeout_s, 0.0))
-        else:
-            self._sleep_s(wait_s)
+        wait_s = min((t_media_ns - self.elapsed_ns()) / NS_PER_S, timeout_s)
+        self._sleep_s(max(wait_s, 0.0))  # it may have come due since
         return self.is_due(t_media_ns)
 
     def newest_due_index(self, next_index: int, fps: float) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from array import array
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -16,7 +15,7 @@ from app.files import write_atomically
 from app.lane import LaneFrame
 from app.machine import describe_machine, package_versions
 from app.settings import TeleopSettings
-from app.timing import StageTimer, summarise
+from app.timing import Durations, StageTimer
 from models.metrics import accel_error, mpjpe, pa_mpjpe
 from models.observation import Hand
 
@@ -28,7 +27,8 @@ class RunStatistics:
         self.frames = 0
         self.detected = 0
         self.states: Counter[str] = Counter()
-        self.ages_ms = array("f")
+        self.ages_ms = Durations()
+        self.ahead_ms = Durations()
         self._raw_m: list[np.ndarray] = []
         self._estimate_m: list[np.ndarray] = []
         self._truth_m: list[np.ndarray] = []
@@ -38,7 +38,8 @@ class RunStatistics:
         self.frames += 1
         self.detected += lane_frame.observation.detected
         self.states[lane_frame.trajectory.source_state] += 1
-        self.ages_ms.append(age_ms)
+        self.ages_ms.add(age_ms)
+        self.ahead_ms.add(lane_frame.ahead_ms)
         if truth_m is not None:
             self._raw_m.append(lane_frame.observation.keypoints_m)
             self._estimate_m.append(lane_frame.trajectory.keypoints_m[0])
@@ -51,7 +52,8 @@ class RunStatistics:
             "detected": self.detected,
             "detection_rate": round(self.detected / self.frames, 4) if self.frames else None,
             "source_state_frames": dict(sorted(self.states.items())),
-            "age_ms": summarise(self.ages_ms) if self.ages_ms else None,
+            "age_ms": self.ages_ms.summary(),
+            "aimed_ms_past_capture": self.ahead_ms.summary(),
         }
         if self._truth_m:
             truth_m = np.array(self._truth_m)
@@ -82,7 +84,9 @@ def build_report(
     source_name: str,
     hands: Mapping[Hand, RunStatistics],
     timer: StageTimer,
-    dropped_frames: dict[str, int],
+    dropped_frames: Mapping[str, int],
+    late_frames: Mapping[str, int],
+    delays_ms: Mapping[Hand, Mapping[str, float]],
     robot_counters: Mapping[Hand, dict[str, int]],
     duration_s: float,
 ) -> dict[str, Any]:
@@ -93,7 +97,9 @@ def build_report(
         source_name: what the source called itself.
         hands: statistics per hand.
         timer: the run's stage times.
-        dropped_frames: frames that never reached the detector, by cause.
+        dropped_frames: frames that were not used, or not alone, by cause.
+        late_frames: frames that took longer than a frame's time, by the stage they are put down to.
+        delays_ms: per hand, the delays that the horizon makes up for beside a frame's age.
         robot_counters: per hand, what the robot's guards rejected or limited.
         duration_s: wall-clock length of the run.
     """
@@ -101,7 +107,9 @@ def build_report(
     return {
         **{key: first[key] for key in ("frames", "detected", "detection_rate", "age_ms")},
         "duration_s": round(duration_s, 3),
-        "dropped_frames": dropped_frames,
+        "dropped_frames": dict(dropped_frames),
+        "late_frames": dict(late_frames),
+        "delays_ms": {hand: dict(delays) for hand, delays in delays_ms.items()},
         "stage_ms": timer.summary(),
         "limits_hit": dict(robot_counters),
         "hands": {hand: statistics.summary() for hand, statistics in hands.items()},

@@ -61,6 +61,8 @@ class TeleopSettings:
     """Write the report to this .json file."""
     record: Path | None = None
     """Record the source into this directory, to be played again with replay."""
+    video: bool = True
+    """Make overview.mp4 of a headless run."""
     run_dir: Path | None = None
     """Where a headless run puts report.json, trace.npz and overview.mp4 (default: a new folder in runs/)."""
     hand_model: Path | None = None

@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from app.assets import resolve_hand_landmarker
 from app.clock import Clock, FileClock, MonotonicClock
@@ -16,13 +17,15 @@ from app.display import choose_headless
 from app.errors import AppError
 from app.files import require_writable
 from app.hand_run import HandRun
+from app.horizon import Horizon
 from app.interrupt import Interrupt
 from app.lane import HandLane
 from app.loop import FrameLoop
+from app.memory import leave_alone_what_stays
 from app.overview import OverviewRecorder
 from app.recording import RecordingWriter
 from app.report import RunStatistics, build_report, save_report
-from app.robot_port import open_robot
+from app.robot_port import RobotPort, open_robot
 from app.run_dir import make_run_dir
 from app.settings import TeleopSettings, check_settings, parse_horizon_ms
 from app.sources.base import Source
@@ -30,10 +33,12 @@ from app.sources.open import open_source
 from app.trace import Trace
 from app.viewer_link import ViewerLink
 from app.window import ObservationWindow
+from calibration.delays import load_delays
 from models.camera import Camera
 from models.observation import Hand
 from models.temporal import load_temporal
 from retarget import load as load_retargeter
+from robot.scene import ObjectKind
 
 logger = logging.getLogger(__name__)
 
@@ -51,8 +56,18 @@ class RunResult:
     files: list[tuple[str, Path]]
 
 
-def run_teleop(settings: TeleopSettings) -> RunResult:
+OpenRobot = Callable[[str, Hand, bool, bool, Path | None, ObjectKind | Literal["none"]], RobotPort]
+
+
+def run_teleop(
+    settings: TeleopSettings, source: Source | None = None, open_robot: OpenRobot = open_robot
+) -> RunResult:
     """Drive the robot hand from the source until it ends, the window closes or Ctrl-C; then report.
+
+    Args:
+        settings: what is asked for.
+        source: frames to use instead of those of `settings.source`; it is closed here.
+        open_robot: gives the robot of each hand, closed here too; benchmarks listen in.
 
     Raises:
         SettingsError: a flag has an illegal value.
@@ -66,17 +81,21 @@ def run_teleop(settings: TeleopSettings) -> RunResult:
             require_writable(path)
     with contextlib.ExitStack() as stack:
         # A rendered hand in a window goes on until somebody closes it.
-        source = open_source(settings.source, realtime=settings.realtime, loop=not headless)
+        if source is None:
+            source = open_source(settings.source, realtime=settings.realtime, loop=not headless)
         stack.callback(source.close)
         model = resolve_hand_landmarker(settings.hand_model)
         detector = stack.enter_context(HandDetector(model, settings.hands, settings.mirror))
         clock: Clock = MonotonicClock() if settings.realtime else FileClock()
-        hands = {hand: _set_up(hand, settings, source, clock, headless, stack) for hand in settings.hands}
+        hands = {
+            hand: _set_up(hand, settings, source, clock, headless, open_robot, stack)
+            for hand in settings.hands
+        }
         interrupt = Interrupt()
         loop = FrameLoop(settings, source, detector, clock, hands, interrupt)
 
         run_dir = make_run_dir(settings.run_dir) if headless else None
-        if run_dir is not None:
+        if run_dir is not None and settings.video:
             loop.overview = OverviewRecorder(run_dir, source.size_px, source.fps, not settings.realtime)
             stack.callback(loop.overview.stop)
         if settings.record is not None:
@@ -97,6 +116,7 @@ def _set_up(
     source: Source,
     clock: Clock,
     headless: bool,
+    open_robot: OpenRobot,
     stack: contextlib.ExitStack,
 ) -> HandRun:
     """One hand's lane and robot, closed by `stack`."""
@@ -108,9 +128,10 @@ def _set_up(
         load_temporal(settings.temporal, settings.network),
         load_retargeter(f"allegro_{hand}"),
         clock,
-        parse_horizon_ms(settings.horizon_ms),
+        Horizon(parse_horizon_ms(settings.horizon_ms), load_delays()),
     )
-    keep_trace = headless or settings.trace is not None
+    # What has no end would fill the memory with rows that nobody asked for.
+    keep_trace = settings.trace is not None or (headless and source.frame_count is not None)
     trace = Trace(lane.temporal.horizon_s, lane.retargeter.joint_names) if keep_trace else None
     # Only the rendered camera knows the truth, and only of a right hand; where it loops nobody asks for it.
     truth = getattr(source, "truth", None) if headless and hand == "right" else None
@@ -135,15 +156,20 @@ def _run(
             source.name,
             {hand: run.statistics for hand, run in hands.items()},
             loop.timer,
-            {"skipped_by_source": loop.skipped, "unusable": detector.bad_frames},
+            {"skipped_by_source": loop.eyes.skipped, "overtaken": loop.eyes.replaced, **loop.eyes.counters},
+            loop.overruns.by_stage,
+            {hand: _delays_ms(run.lane.horizon) for hand, run in hands.items()},
             counters,
             time.monotonic() - started_s,
         )
         return RunResult(report, _save(report, settings, loop, hands, run_dir))
 
     try:
+        leave_alone_what_stays()
         with interrupt:
             loop.run()
+        if sentence := loop.overruns.sentence(loop.frames):
+            logger.warning("%s", sentence)
     except Exception:
         _disarm(hands)
         if loop.frames:
@@ -159,6 +185,10 @@ def _run(
             raise KeyboardInterrupt
         raise AppError(f"{source.name} gave no frame; {source.status or 'try another source'}")
     return results(counters)
+
+
+def _delays_ms(horizon: Horizon) -> dict[str, float]:
+    return {"camera": round(horizon.camera_ms, 2), "actuator": round(horizon.actuator_ms, 2)}
 
 
 def _disarm(hands: dict[Hand, HandRun]) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from array import array
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -12,13 +10,49 @@ import numpy as np
 
 PERCENTILES = (50, 95, 99)
 
+_SHORTEST_MS, _LONGEST_MS = 1e-3, 1e6
+_STEP = 1.005  # from one bin to the next: percentiles are right to half a percent
+_BINS = int(np.ceil(np.log(_LONGEST_MS / _SHORTEST_MS) / np.log(_STEP))) + 2
+
+
+class Durations:
+    """How often something took how long, in bins: a run may last for days, and this never grows.
+
+    Attributes:
+        count: durations added.
+        max_ms: the longest, exactly.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.max_ms = 0.0
+        self._bins = np.zeros(_BINS, dtype=np.int64)
+
+    def add(self, duration_ms: float) -> None:
+        """Count one duration, ms; what is below a microsecond counts as that."""
+        self.count += 1
+        self.max_ms = max(self.max_ms, duration_ms)
+        above = np.log(max(duration_ms, _SHORTEST_MS) / _SHORTEST_MS) / np.log(_STEP)
+        self._bins[min(round(float(above)), _BINS - 1)] += 1
+
+    def summary(self) -> dict[str, float] | None:
+        """p50, p95, p99 and max, ms; None before the first."""
+        if not self.count:
+            return None
+        below = np.cumsum(self._bins)
+        result = {}
+        for percentile in PERCENTILES:
+            rank = 0.01 * percentile * (self.count - 1)
+            middle_ms = _SHORTEST_MS * _STEP ** int(np.searchsorted(below, rank, side="right"))
+            result[f"p{percentile}"] = round(min(middle_ms, self.max_ms), 3)
+        return result | {"max": round(self.max_ms, 3)}
+
 
 class StageTimer:
     """Durations of named sections, in milliseconds, frame by frame."""
 
     def __init__(self) -> None:
-        # Arrays of floats: a run may last for days.
-        self._history: dict[str, array[float]] = defaultdict(lambda: array("f"))
+        self._history: dict[str, Durations] = {}
         self._frame: dict[str, float] = {}
 
     @contextmanager
@@ -38,7 +72,7 @@ class StageTimer:
         """Close the current frame and return its stage times, ms."""
         frame, self._frame = self._frame, {}
         for name, duration_ms in frame.items():
-            self._history[name].append(duration_ms)
+            self._history.setdefault(name, Durations()).add(duration_ms)
         return frame
 
     def drop_frame(self) -> None:
@@ -47,7 +81,8 @@ class StageTimer:
 
     def summary(self) -> dict[str, dict[str, float]]:
         """Per stage: p50, p95, p99 and max over all frames, ms."""
-        return {name: summarise(durations) for name, durations in self._history.items()}
+        summaries = {name: durations.summary() for name, durations in self._history.items()}
+        return {name: summary for name, summary in summaries.items() if summary is not None}
 
 
 def summarise(durations_ms: Sequence[float]) -> dict[str, float]:

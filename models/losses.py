@@ -27,6 +27,9 @@ class LossConfig:
         velocity: distance of the keypoints' first differences, decimetres a slot; where slots follow each
             other.
         acceleration: of their second differences.
+        ahead: distance of how far keypoints move from the newest slot on, in each hand's own wrist frame,
+            over the next AHEAD_SLOTS. What is wrong with a pose stays wrong for a while, and is so much more
+            than the hand moves that without this term standing still is foreseen.
         change: distance of the estimate from what its refinement started at; a little of it keeps the network
             from touching what it need not touch.
         alone: all this, without motion, of the observed slots' poses as corrected by themselves.
@@ -40,6 +43,7 @@ class LossConfig:
     shape: float = 2.0
     velocity: float = 1.0
     acceleration: float = 3.0
+    ahead: float = 3.0
     change: float = 0.0
     alone: float = 0.5
     newest: float = 2.0
@@ -48,11 +52,19 @@ class LossConfig:
     def paper() -> LossConfig:
         """Rotations and location only, every slot alike."""
         return LossConfig(
-            place=0.0, keypoint=0.0, shape=0.0, velocity=0.0, acceleration=0.0, alone=0.0, newest=1.0
+            place=0.0,
+            keypoint=0.0,
+            shape=0.0,
+            velocity=0.0,
+            acceleration=0.0,
+            ahead=0.0,
+            alone=0.0,
+            newest=1.0,
         )
 
 
 DECIMETRES = 10.0  # per metre
+AHEAD_SLOTS = 6
 
 
 def pose_losses(
@@ -98,7 +110,7 @@ def pose_losses(
         terms["place"] = mean(_misplaced(pose[..., 96:], location))
     if config.change:
         terms["change"] = mean((pose - start).abs().mean(-1))
-    if config.keypoint or config.shape or config.velocity or config.acceleration:
+    if config.keypoint or config.shape or config.velocity or config.acceleration or config.ahead:
         estimate = hand(R) * DECIMETRES
         target = alike * DECIMETRES
         error = estimate - target
@@ -108,6 +120,9 @@ def pose_losses(
         terms["shape"] = mean(_length(own).mean(-1))
         terms["velocity"] = mean(_length(error[:, :even].diff(dim=1)).mean(-1))
         terms["acceleration"] = mean(_length(error[:, :even].diff(n=2, dim=1)).mean(-1))
+        if config.ahead and even != T:
+            moved = own[:, T : min(T + AHEAD_SLOTS, S if even is None else even)] - own[:, T - 1 : T]
+            terms["ahead"] = mean(_length(moved).mean(-1))
     weights = {name: getattr(config, name) for name in terms}
     terms["total"] = sum((weights[name] * term for name, term in terms.items()), start=pose.new_zeros(()))
     return terms

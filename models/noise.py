@@ -53,6 +53,20 @@ class Seen:
     offset: Tensor
 
 
+def eased(truth: Truth, seen: Seen, least: float, rng: torch.Generator) -> Seen:
+    """The same windows with weaker errors: of each, a share from `least` to 1 is left of them."""
+    B, T = seen.observed.shape
+    left = least + (1.0 - least) * torch.rand(B, 1, 1, 1, generator=rng, device=rng.device)
+    keypoints_m = truth.keypoints_m[:, :T]
+    rays = project(keypoints_m + truth.wrist_m[:, :T, None])
+    return replace(
+        seen,
+        keypoints_m=torch.lerp(keypoints_m, seen.keypoints_m, left),
+        image_m=torch.lerp(keypoints_m, seen.image_m, left),
+        rays=torch.lerp(rays, seen.rays, left),
+    )
+
+
 # How much less certain keypoints are than a fingertip: the wrist, the thumb's base, the others.
 VAGUENESS = (4.0, 2.0, *[1.0] * 19)
 

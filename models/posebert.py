@@ -43,6 +43,8 @@ class PoseBertConfig:
         mix: start from a learned mixture of the observed slots; needs start="observed".
         lift: hidden width of the layers that correct every observed pose by itself; 0 for none; needs mix.
         relative_bias: learn how much each head looks at slots so and so far away.
+        heading: let future poses go on along the motion of the newest estimates, as far as the network trusts
+            it.
         future: the instants past the window to predict, in slots past its last.
     """
 
@@ -61,6 +63,7 @@ class PoseBertConfig:
     mix: bool = False
     lift: int = 0
     relative_bias: bool = False
+    heading: bool = False
     future: tuple[int, ...] = FUTURE_SLOTS
 
     def __post_init__(self) -> None:
@@ -70,6 +73,8 @@ class PoseBertConfig:
             raise ValueError(f"mix needs start='observed' and out_dim={POSE_DIM}, got {self}")
         if self.lift and not self.mix:
             raise ValueError(f"lift needs mix, got {self}")
+        if self.heading and (not self.future or self.out_dim != POSE_DIM):
+            raise ValueError(f"heading needs a future and out_dim={POSE_DIM}, got {self}")
 
     @staticmethod
     def ours(in_dim: int, width: int = 256, future: tuple[int, ...] = FUTURE_SLOTS) -> PoseBertConfig:
@@ -86,6 +91,7 @@ class PoseBertConfig:
             mix=True,
             lift=2 * width,
             relative_bias=True,
+            heading=bool(future),
             future=future,
         )
 
@@ -106,6 +112,7 @@ class PoseBert(nn.Module):
         self.regressor = Regressor(config)
         self.mixture = Mixture(config) if config.mix else None
         self.lifter = Lifter(config) if config.lift else None
+        self.heading = Heading(config) if config.heading else None
         self.register_buffer("mean_pose", torch.zeros(config.out_dim))
 
     def forward(
@@ -147,7 +154,10 @@ class PoseBert(nn.Module):
             (B,asked,out_dim) poses, and (B,T,out_dim) those of the observed slots, corrected by themselves.
         """
         T, slots = features.shape[1], start.shape[1]
-        asked = slots if asked is None else asked
+        wanted = slots if asked is None else asked
+        asked = wanted
+        if self.heading is not None:  # the motion of the newest slots is needed, whatever is asked for
+            asked = min(slots, max(wanted, slots - T + Heading.STEPS + 1))
         token, corrected = self.embed(features), start[:, :T]
         if self.lifter is not None:
             told, correction = self.lifter(features)
@@ -169,7 +179,10 @@ class PoseBert(nn.Module):
             delta = delta + self.regressor(x[:, -asked:], y + delta)
         if self.mixture is not None:
             y = self.mixture(x, window, corrected, times, visible)
-        return y + delta, corrected
+        pose = y + delta
+        if self.heading is not None:
+            pose = self.heading(x[:, -asked:], pose)
+        return pose[:, -wanted:], corrected
 
 
 def slot_times(T: int, future: tuple[int, ...], device: torch.device) -> Tensor:
@@ -356,6 +369,45 @@ class Mixture(nn.Module):
             trend = ahead - behind
             parts = zip(near, gain.unbind(1), poses.float().split(POSE_GROUPS, -1), strict=True)
             return torch.cat([(weights + share * trend) @ part for weights, share, part in parts], -1)
+
+
+class Heading(nn.Module):
+    """Carries the motion of the newest estimates on into the future.
+
+    Each part of the hand goes on by a weighted sum of its last steps. The weights, one set per instant, part
+    and step, are what the network thinks of that motion; at first it trusts half of it, and less with time.
+    """
+
+    STEPS = 3  # from slot to slot, up to the newest
+    NEWER = (0.6, 0.4, 0.0)  # their shares at the start
+    TRUST = 0.5
+    FADING = 0.8  # of the speed, a slot
+
+    def __init__(self, config: PoseBertConfig) -> None:
+        super().__init__()
+        self.ahead = len(config.future)
+        self.norm = nn.LayerNorm(2 * config.width)
+        self.hidden = nn.Linear(2 * config.width, config.width)
+        self.out = nn.Linear(config.width, len(POSE_GROUPS) * self.STEPS)
+        nn.init.zeros_(self.out.weight)
+        nn.init.zeros_(self.out.bias)
+        slots = torch.tensor(config.future, dtype=torch.float32)
+        gone = self.TRUST * (1.0 - self.FADING**slots) / (1.0 - self.FADING)
+        start = gone[:, None, None] * torch.tensor(self.NEWER)
+        self.weights = nn.Parameter(start.expand(-1, len(POSE_GROUPS), -1).clone())
+
+    def forward(self, token: Tensor, pose: Tensor) -> Tensor:
+        """Poses (B,n,out_dim) with their future, the last F of them, moved on; their tokens (B,n,D)."""
+        F, past = self.ahead, pose.shape[1] - self.ahead
+        newest = token[:, past - 1 : past].expand(-1, F, -1)
+        told = functional.gelu(self.hidden(self.norm(torch.cat([token[:, past:], newest], -1))))
+        weights = self.out(told).float().unflatten(-1, (len(POSE_GROUPS), self.STEPS)) + self.weights
+        with torch.autocast(token.device.type, enabled=False):  # small differences of large numbers
+            recent = pose.float()[:, past - self.STEPS - 1 : past].flip(1)  # newest first
+            steps = recent[:, :-1] - recent[:, 1:]
+            parts = zip(weights.unbind(2), steps.split(POSE_GROUPS, -1), strict=True)
+            moved = torch.cat([share @ part for share, part in parts], -1)
+        return torch.cat([pose[:, :past], pose[:, past:] + moved], 1)
 
 
 def distance(times: Tensor, T: int) -> Tensor:

@@ -12,9 +12,11 @@ from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidArgument, I
 
 from models.canonical import decode_6d, wrist_of_location
 from models.errors import ModelError
+from models.foresight import Foresight
 from models.hand_model import HandModel
 from models.observation import Hand
 from models.posebert_input import WindowEncoder
+from models.poses import Poses
 from models.rotations import (
     axis_angle_from_matrix,
     matrix_from_axis_angle,
@@ -35,29 +37,6 @@ AHEAD_S = 0.5
 FADED_GAP_S = 0.12
 REJOIN_S = 0.25
 FOLLOWED_S = 0.2  # nobody follows what was said longer ago: robots hold by then
-
-
-@dataclass(frozen=True)
-class Poses:
-    """Hands of the right side at K instants.
-
-    Attributes:
-        t_ns: (K,) instants.
-        rotations: (K,16,3,3) MANO order, the wrist's in camera axes.
-        wrist_m: (K,3) camera frame.
-    """
-
-    t_ns: np.ndarray
-    rotations: np.ndarray
-    wrist_m: np.ndarray
-
-    def at(self, t_ns: int) -> tuple[np.ndarray, np.ndarray]:
-        """Rotations (16,3,3) and wrist (3,) at one instant; the first and the last last."""
-        i = int(np.clip(np.searchsorted(self.t_ns, t_ns, side="right") - 1, 0, len(self.t_ns) - 2))
-        share = float(np.clip((t_ns - self.t_ns[i]) / (self.t_ns[i + 1] - self.t_ns[i]), 0.0, 1.0))
-        turn = axis_angle_from_matrix(self.rotations[i + 1] @ np.swapaxes(self.rotations[i], -1, -2))
-        rotations = matrix_from_axis_angle(share * turn) @ self.rotations[i]
-        return rotations, (1.0 - share) * self.wrist_m[i] + share * self.wrist_m[i + 1]
 
 
 @dataclass(frozen=True)
@@ -85,10 +64,12 @@ class Rejoining:
 class PoseBertStage:
     """The temporal stage that runs a trained network; see `models.temporal.TemporalStage`.
 
-    Gaps: while nothing is detected the network predicts on, up to GAP_BRIDGED_S, then the hand is lost. When
-    it is seen again while others still follow what was said before, the difference between prediction and
-    new estimate is faded out instead of jumped over. Works from the first detection on: slots before it are
-    masked as any gap is.
+    The network says what the hand is doing, `Foresight` where that leads.
+
+    Gaps: while nothing is detected what was foreseen goes on, up to GAP_BRIDGED_S, then the hand is lost.
+    When it is seen again while others still follow what was said before, the difference between prediction
+    and new estimate is faded out instead of jumped over. Works from the first detection on: slots before it
+    are masked as any gap is.
     """
 
     name = "posebert"
@@ -127,7 +108,9 @@ class PoseBertStage:
         self._ahead_ns = instants[instants * SLOT_PERIOD_NS <= ahead_s * 1e9] * SLOT_PERIOD_NS
         self.horizon_s = self._ahead_ns[1:] * 1e-9
         self._t_detected_ns: int | None = None  # capture time of the newest detection used
-        self._last: Poses | None = None  # given out last
+        self._foresight = Foresight()
+        self._last: Poses | None = None  # given out when the hand was last seen
+        self._t_said_ns = 0  # when anything was given out last
         self._rejoining: Rejoining | None = None
 
     def update(self, window: Window) -> HandTrajectory:
@@ -144,12 +127,16 @@ class PoseBertStage:
         gap_s = 0.0 if self._t_detected_ns is None else (t_seen_ns - self._t_detected_ns) * 1e-9
         if new:
             self._t_detected_ns = t_seen_ns
-        pose = self._estimate(window)
-        if not np.isfinite(pose).all():
-            return self._lost(window.hand, t_ns)
-        poses = Poses(t_ns, decode_6d(pose[:, :96].reshape(-1, 16, 6)), wrist_of_location(pose[:, 96:]))
-        poses = self._rejoined(poses, gap_s if new else 0.0)
-        self._last = poses
+        if new or self._last is None:
+            pose = self._estimate(window)
+            if not np.isfinite(pose).all():
+                return self._lost(window.hand, t_ns)
+            poses = Poses(t_ns, decode_6d(pose[:, :96].reshape(-1, 16, 6)), wrist_of_location(pose[:, 96:]))
+            poses = self._rejoined(self._foresight.look(poses), gap_s)
+            self._last = poses
+        else:
+            poses = self._last.from_on(t_ns)  # what was foreseen comes true until something else is seen
+        self._t_said_ns = t_now_ns
         rotations, wrist_m = poses.rotations, poses.wrist_m
         keypoints_m = self._model.keypoints(rotations)
         if window.hand == "left":
@@ -164,6 +151,7 @@ class PoseBertStage:
     def reset(self) -> None:
         """Forget the past: the next window starts a new hand."""
         self._encoder.reset()
+        self._foresight.reset()
         self._t_detected_ns = None
         self._last = None
         self._rejoining = None
@@ -183,7 +171,7 @@ class PoseBertStage:
     def _rejoined(self, poses: Poses, gap_s: float) -> Poses:
         """The poses, led over from what was predicted in a gap of so many seconds that has just ended."""
         t_now_ns = int(poses.t_ns[0])
-        followed = self._last is not None and (t_now_ns - int(self._last.t_ns[0])) * 1e-9 <= FOLLOWED_S
+        followed = (t_now_ns - self._t_said_ns) * 1e-9 <= FOLLOWED_S
         if gap_s > FADED_GAP_S and self._last is not None and followed:
             predicted, wrist_m = self._last.at(t_now_ns)
             turn = axis_angle_from_matrix(predicted @ np.swapaxes(poses.rotations[0], -1, -2))

@@ -51,6 +51,7 @@ from models.noise import (
     ObservationNoise,
     Seen,
     Truth,
+    eased,
     refocus,
     reshape,
     roll,
@@ -86,8 +87,12 @@ class TrainConfig:
     """Share of activations dropped in training."""
     start: Literal["observed", "mean"] = "observed"
     """Where our network's poses start: at a mixture of those observed, or at the mean as the paper's do."""
+    begin: Path | None = None
+    """Directory of a run whose weights a new run begins with; layers it lacks begin anew."""
     lift: bool = True
     """Whether our network first corrects every observed pose by itself."""
+    heading: bool = True
+    """Whether our network's future goes on along the newest motion."""
     causal_share: float = 0.7
     """Share of windows whose slots look at no later one, so that each of them trains the live estimate."""
     future: tuple[int, ...] = FUTURE_SLOTS
@@ -113,6 +118,9 @@ class TrainConfig:
     --noise-file. gaussian: the paper's."""
     noise_file: Path | None = None
     """What python -m app.corpus_noise wrote."""
+    least_noise: float = 0.2
+    """Where detections are made up, windows keep a share of the noise, from this to 1: in clear views hands
+    are seen better than on average, and only there can their motion be foreseen."""
     paces: tuple[float, float] = (0.5, 1.5)
     """Least and most frames of a clip that a slot takes, in every other window."""
     roll_rate: float = 0.5
@@ -148,7 +156,7 @@ def check_config(config: TrainConfig) -> None:
     for name in ("batch", "steps", "warmup", "log_every", "validate_every"):
         if getattr(config, name) < 1:
             raise ModelError(f"--{name.replace('_', '-')} is at least 1, not {getattr(config, name)}")
-    for name in ("causal_share", "pairs_share", "roll_rate", "averaging", "dropout"):
+    for name in ("causal_share", "pairs_share", "roll_rate", "averaging", "dropout", "least_noise"):
         if not 0.0 <= getattr(config, name) <= 1.0:
             raise ModelError(f"--{name.replace('_', '-')} is from 0 to 1, not {getattr(config, name)}")
     for name in ("minutes", "learning_rate", "weight_decay", "focal_spread", "proportions_m"):
@@ -188,7 +196,7 @@ def as_published(config: TrainConfig) -> TrainConfig:
     config = replace(config, loss=LossConfig.paper(), causal_share=0.0, paces=(1.0, 1.0))
     if config.network == "gru":
         return config
-    return replace(config, roll_rate=0.0, focal_spread=0.0, proportions_m=0.0)
+    return replace(config, roll_rate=0.0, focal_spread=0.0, proportions_m=0.0, least_noise=1.0)
 
 
 @dataclass(frozen=True)
@@ -296,7 +304,12 @@ class Teacher:
                 continue
             truth, seen = clips.sample(n, WINDOW_SLOTS, self.config.future, self.numpy_rng, self.config.paces)
             truth = _moved(truth, self.device)
-            seen = self.noise(truth, WINDOW_SLOTS, self.rng) if seen is None else _moved(seen, self.device)
+            if seen is None:
+                seen = eased(
+                    truth, self.noise(truth, WINDOW_SLOTS, self.rng), self.config.least_noise, self.rng
+                )
+            else:
+                seen = _moved(seen, self.device)
             parts.append((truth, seen))
         truth = _stacked([truth for truth, _ in parts])
         seen = _stacked([seen for _, seen in parts])
@@ -367,7 +380,9 @@ def build(config: TrainConfig) -> PoseBert | BiGru:
         ours = PoseBertConfig.ours(in_dim, config.width, config.future)
         mix = config.start == "observed"
         lift = ours.lift if mix and config.lift else 0
-        return PoseBert(replace(ours, dropout=config.dropout, start=config.start, mix=mix, lift=lift))
+        heading = ours.heading and config.heading
+        ours = replace(ours, dropout=config.dropout, start=config.start)
+        return PoseBert(replace(ours, mix=mix, lift=lift, heading=heading))
     sizes = PoseBertConfig(
         in_dim=in_dim,
         width=config.width,
@@ -391,6 +406,8 @@ def _train(config: TrainConfig, world: World) -> Path:
     teacher = Teacher(config, world, step)
     if step == 0:
         network.mean_pose.copy_(teacher.mean_pose())
+        if config.begin is not None:
+            _begin_with(network, config.begin)
         average.load_state_dict(network.state_dict())
     validation = load_clips(config.validate, filmed=True) if main else None
     model: torch.nn.Module = Taught(network)
@@ -561,7 +578,7 @@ def _checkpoint(file: Path, config: TrainConfig) -> dict[str, Any] | None:
         return None
     state = torch.load(file, map_location="cpu", weights_only=True)
     saved = json.loads(state["config"])
-    for name in ("network", "width", "start", "lift", "future"):
+    for name in ("network", "width", "start", "lift", "heading", "future"):
         wanted = json.loads(json.dumps(getattr(config, name)))
         if saved.get(name) != wanted:
             raise ModelError(
@@ -584,6 +601,25 @@ def _resume(
     average.load_state_dict(state["average"])
     optimizer.load_state_dict(state["optimizer"])
     return state["step"], state["seconds"]
+
+
+def _begin_with(network: torch.nn.Module, run: Path) -> None:
+    """Take over the averaged weights of another run, as far as it has the same layers.
+
+    Raises:
+        ModelError: there is no such run, or its layers are of other sizes.
+    """
+    file = run / "checkpoint.pt"
+    if not file.is_file():
+        raise ModelError(f"--begin {run} holds no checkpoint.pt; give the --out directory of a training run")
+    state = torch.load(file, map_location="cpu", weights_only=True)["average"]
+    try:
+        missing, unknown = network.load_state_dict(state, strict=False)
+    except RuntimeError as error:
+        raise ModelError(
+            f"--begin {run} is of a network of another size; give a run like this one"
+        ) from error
+    logger.info("begins with %s; anew: %s; left out: %s", file, ", ".join(missing), ", ".join(unknown))
 
 
 def _moved(batch: Any, device: torch.device) -> Any:

@@ -117,10 +117,10 @@ class TargetIntake:
     def _follows_on(self, new: Playback, t_ns: int, published_ns: int) -> str:
         """Empty if `new` goes on from the last target that was followed, otherwise how far it jumps.
 
-        Three bands: a small difference is blended in, a larger one too, but the joints cannot go there as fast
-        as it comes and follow at their velocity limit, and one that no hand makes is refused, until several in
-        a row say the same. A target that is refused is no silence: only a publisher that sent none for a while
-        may begin anywhere.
+        Three bands: a small difference is blended in, a larger one too, but the joints cannot go there as
+        fast as it comes and follow at their velocity limit, and one that no hand makes is refused, until
+        several in a row say the same. A target that is refused is no silence: only a publisher that sent none
+        for a while may begin anywhere.
         """
         config, before = self._config, self.playback
         self.jumped = False

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from app.bench.results import without_nan
 from app.bench.retargeting import clips as clips_module
 from app.bench.retargeting import run as run_module
 from app.bench.retargeting.clips import GENERATED, PINCHES, RATE_HZ, REFERENCE, Clip, gather_clips
@@ -35,7 +36,6 @@ from app.bench.retargeting.speed import times_faster
 from app.bench.retargeting.tables import markdown, summary
 from app.bench.retargeting.targets import judge as judge_targets
 from app.bench.settings import BenchSettings
-from app.bench.temporal import without_nan
 from app.errors import AppError, UsageError
 from launch import Bench, parse
 from retarget import load

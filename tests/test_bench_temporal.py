@@ -21,6 +21,7 @@ from app.bench.fingertip import trace
 from app.bench.measure import measure
 from app.bench.methods import Estimate, Method, StageMethod
 from app.bench.plots import draw
+from app.bench.results import without_nan
 from app.bench.sequence import OWN_GROUP, Sequence
 from app.bench.settings import BenchSettings, parse_runs
 from app.bench.speed import measure_speed
@@ -31,7 +32,6 @@ from app.bench.temporal import (
     filter_methods,
     product_methods,
     run_temporal,
-    without_nan,
     write_results,
 )
 from app.bench.training_runs import TrainingRun

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 
 from app.clock import FileClock
+from app.horizon import Horizon
 from app.lane import HandLane, start_now
 from app.timing import StageTimer
 from app.window import ObservationWindow
+from calibration.delays import Delays
 from models.camera import Camera
 from models.hand_model import HandModel
 from models.observation import Observation
@@ -47,7 +49,7 @@ def run(retargeter, frames, horizon_ms=None, lag_ms=0.0):
     retargeter.reset()
     clock = LaggingClock(lag_ms)
     window = ObservationWindow("right", CAMERA)
-    lane = HandLane(window, load_temporal("none"), retargeter, clock, horizon_ms)
+    lane = HandLane(window, load_temporal("none"), retargeter, clock, Horizon(horizon_ms, Delays(0.0, 0.0)))
     results = []
     for observation in frames:
         clock.capture(observation.t_capture_ns)

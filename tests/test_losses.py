@@ -87,3 +87,12 @@ def test_a_wrist_a_centimetre_aside_is_misplaced_by_a_tenth_of_a_decimetre():
     aside = TRUTH.wrist_m + torch.tensor([0.01, 0.0, 0.0])
     pose = start_pose(TRUTH.rotations, location_of_wrist(aside))
     assert abs(float(losses(pose)["place"]) - 0.1) < 2e-3
+
+
+def test_what_is_foreseen_is_judged_by_how_the_hand_moves_not_by_where_it_is():
+    still = POSE.clone()
+    still[:, T:] = POSE[:, T - 1 : T]  # nothing is foreseen
+    assert losses(still)["ahead"] > 10.0 * losses(POSE)["ahead"]
+    off = turned(torch.full((S,), 0.3))  # wrong all the time, and moving rightly
+    assert losses(off)["ahead"] < 0.1 * losses(still)["ahead"]
+    assert "ahead" not in losses(POSE, LossConfig(ahead=0.0))

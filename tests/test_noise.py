@@ -14,6 +14,7 @@ from models.noise import (
     DetectorNoise,
     GapConfig,
     GaussianNoise,
+    eased,
     mask_slots,
     refocus,
     reshape,
@@ -138,3 +139,17 @@ def test_shift_interpolates():
     values = torch.arange(5.0).view(1, 5, 1)
     late = shifted(values, torch.tensor([[0.0, 0.25, -0.5, 0.0, 1.0]]))
     torch.testing.assert_close(late.flatten(), torch.tensor([0.0, 1.25, 1.5, 3.0, 4.0]))
+
+
+def test_eased_detections_keep_a_share_of_their_error():
+    noisy = GaussianNoise(joint_std_m=(1e-2,), ray_std=3e-3)(TRUTH, T, generator())
+
+    def error(seen):
+        return (seen.keypoints_m - TRUTH.keypoints_m[:, :T])[:, :, 1:].std((1, 2, 3))
+
+    shares = error(eased(TRUTH, noisy, 0.2, generator())) / error(noisy)
+    assert 0.19 < shares.min() < 0.5
+    assert 0.6 < shares.max() < 1.01
+    unchanged = eased(TRUTH, noisy, 1.0, generator())
+    torch.testing.assert_close(unchanged.keypoints_m, noisy.keypoints_m)
+    torch.testing.assert_close(unchanged.rays, noisy.rays)

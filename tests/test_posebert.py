@@ -10,6 +10,7 @@ import torch
 from models.gru import BiGru
 from models.posebert import (
     FUTURE_SLOTS,
+    Heading,
     PoseBert,
     PoseBertConfig,
     SharedDropout,
@@ -167,3 +168,32 @@ def test_a_correction_of_one_observation_reaches_every_slot_that_copies_it():
         before, after = network(features, observed, start), network.estimate(features, observed, start)
     torch.testing.assert_close(after[1], start[:, :T] + 0.5)
     torch.testing.assert_close(before, (start[:, 10:11] + 0.5).expand_as(before), atol=1e-4, rtol=0.0)
+
+
+def test_the_future_goes_on_along_the_newest_motion():
+    config = PoseBertConfig(in_dim=IN_DIM["full"], heading=True, **SMALL)
+    heading = Heading(config).eval()
+    n = Heading.STEPS + 1
+    pose = torch.zeros(1, n + FUTURE, POSE_DIM)
+    pose[0, :n, 10] = 0.1 * torch.arange(n)
+    pose[0, n:, 10] = pose[0, n - 1, 10]  # the network by itself would hold
+    moved = heading(torch.randn(1, n + FUTURE, 32), pose).detach()
+    torch.testing.assert_close(moved[:, :n], pose[:, :n])
+    ahead = moved[0, n:, 10] - pose[0, n - 1, 10]
+    assert float(ahead[0]) == pytest.approx(0.1 * Heading.TRUST, rel=1e-4)
+    assert (ahead.diff() > 0).all()
+    assert ahead[-1] < 0.1 * Heading.TRUST / (1.0 - Heading.FADING)
+    assert (moved[0, :, 50] == 0).all()
+
+
+def test_the_motion_is_known_whatever_is_asked_for():
+    config = replace(OURS, heading=True)
+    network = scrambled(PoseBert(config))
+    everything = network(*window(config))
+    for asked in (FUTURE, FUTURE + 1, FUTURE + 9):
+        torch.testing.assert_close(network(*window(config), asked), everything[:, -asked:])
+
+
+def test_a_heading_needs_a_future():
+    with pytest.raises(ValueError, match="heading needs a future"):
+        PoseBertConfig(heading=True, future=())

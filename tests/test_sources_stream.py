@@ -15,6 +15,7 @@ from app.frame import Frame
 from app.opencv import cv2
 from app.sources.reader import RetryPolicy
 from app.sources.stream import StreamSource, without_password
+from app.sources.watch import SourceWatch
 
 SOON_S = 20.0
 QUICK = RetryPolicy(failures_to_lose=1, first_wait_s=0.01, longest_wait_s=0.05, stall_s=60.0)
@@ -25,12 +26,13 @@ class Camera:
 
     def __init__(self) -> None:
         self.mode = "play"
+        self.size_px = (160, 120)
         self.sent = 0
         self.url = ""
 
     def next_part(self) -> bytes:
         self.sent += 1
-        image = np.full((120, 160, 3), 5 * self.sent % 256, np.uint8)
+        image = np.full((*self.size_px[::-1], 3), 5 * self.sent % 256, np.uint8)
         jpeg = cv2.imencode(".jpg", image)[1].tobytes()
         return b"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n%s\r\n" % (len(jpeg), jpeg)
 
@@ -137,7 +139,38 @@ def test_closing_while_the_stream_is_away_is_prompt(source: StreamSource, served
     served.mode = "gone"
     until(lambda: source.status != "")
     source.close()
-    assert not any(thread.name == f"read stream {served.url}" for thread in threading.enumerate())
+    name = f"read stream {served.url}"
+    until(lambda: not any(thread.name == name for thread in threading.enumerate()))
+
+
+def test_a_stalled_stream_holds_up_neither_closing_nor_the_end_of_its_thread(
+    served: Camera, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C is obeyed while the driver still waits; its thread ends when the driver gives up."""
+    monkeypatch.setattr("app.sources.reader._JOIN_TIMEOUT_S", 0.0)
+    stalled = StreamSource(served.url, read_timeout_s=1.0, policy=QUICK)
+    read(stalled)
+    served.mode = "stall"
+    stalled.close()
+    name = f"read stream {served.url}"
+    until(lambda: not any(thread.name == name for thread in threading.enumerate()))
+    assert stalled.status == ""  # it did not fail: it was closed
+
+
+def test_a_stream_that_comes_back_in_another_size_goes_on(source: StreamSource, served: Camera) -> None:
+    watch = SourceWatch(source.name, source.fps, source.live)
+    assert watch.look(read(source), time.monotonic_ns()).frame.image.shape == (120, 160, 3)
+    served.mode = "gone"
+    until(lambda: source.status != "")
+    served.size_px = (320, 240)
+    served.mode = "play"
+    until(lambda: source.status == "")
+    frame = read(source)
+    while frame.image.shape != (240, 320, 3):  # one from before may lie there still
+        frame = read(source)
+    look = watch.look(frame, time.monotonic_ns())
+    assert look.frame.image.shape == (120, 160, 3)
+    assert look.fresh
 
 
 def test_an_address_without_a_stream_is_refused_in_one_sentence(served: Camera) -> None:

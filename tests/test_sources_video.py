@@ -20,6 +20,7 @@ from app.sources.video import VideoSource
 COUNT = 30
 FPS = 30.0
 SIZE_PX = (64, 48)
+PERIOD_NS = 33_333_333
 T_RECORDED_NS = 5 * 10**12
 
 
@@ -51,11 +52,11 @@ def write_video(path: Path, count: int = COUNT, fps: float = FPS, fourcc: str = 
     return path
 
 
-def write_recording(path: Path) -> Path:
-    with RecordingWriter(path, SIZE_PX, FPS, blocking=True) as writer:
-        for i in range(COUNT):
+def write_recording(path: Path, t_ns: list[int] | None = None, fps: float = FPS) -> Path:
+    with RecordingWriter(path, SIZE_PX, fps, blocking=True) as writer:
+        for i, t in enumerate(t_ns or [i * PERIOD_NS for i in range(COUNT)]):
             image = np.full((48, 64, 3), 5 * i, np.uint8)
-            writer.write(Frame(i, T_RECORDED_NS + i * 33_333_333, image))
+            writer.write(Frame(i, T_RECORDED_NS + t, image))
     return path
 
 
@@ -198,6 +199,44 @@ def test_a_recording_without_frames_is_said_so(tmp_path: Path) -> None:
         RecordingSource(tmp_path, realtime=False)
 
 
+BAD_TIMES: dict[str, Callable[[int], int]] = {
+    "all the same": lambda i: 0,
+    "backward": lambda i: -i * PERIOD_NS,
+    "repeated": lambda i: i // 2 * 2 * PERIOD_NS,
+    "set back an hour": lambda i: i * PERIOD_NS - (3600 * 10**9 if i >= 10 else 0),
+    "set ahead an hour": lambda i: i * PERIOD_NS + (3600 * 10**9 if i >= 10 else 0),
+    "one in the past": lambda i: i * PERIOD_NS - (10**12 if i == 10 else 0),
+    "one in the future": lambda i: i * PERIOD_NS + (10**12 if i == 10 else 0),
+}
+
+
+@pytest.mark.parametrize("kind", list(BAD_TIMES))
+@pytest.mark.parametrize("realtime", [False, True])
+def test_a_recording_with_bad_times_plays_in_full(tmp_path: Path, kind: str, realtime: bool) -> None:
+    path = write_recording(tmp_path / "run.rec", [BAD_TIMES[kind](i) for i in range(COUNT)])
+    clock = FakeClock()
+    source = RecordingSource(path, realtime, clock.playback() if realtime else None)
+    frames = []
+    for _ in range(COUNT):
+        frame = source.read(20.0)
+        assert frame is not None
+        frames.append(frame)
+        assert not realtime or frame.t_capture_ns <= clock.t_ns
+    source.close()
+    assert [frame.index for frame in frames] == list(range(COUNT))
+    steps_ns = np.diff([frame.t_capture_ns for frame in frames])
+    assert (steps_ns > 0).all()
+    assert (steps_ns <= 10**10).all()
+    assert np.median(steps_ns) == pytest.approx(PERIOD_NS, rel=1e-6)
+
+
+@pytest.mark.parametrize("fps", [0.0, float("nan"), 1e9])
+def test_a_recording_of_no_sensible_rate_plays(tmp_path: Path, fps: float) -> None:
+    source = RecordingSource(write_recording(tmp_path / "run.rec", fps=fps), realtime=False)
+    assert source.fps == 30.0
+    assert len(read_all(source)) == COUNT
+
+
 # --- videos -------------------------------------------------------------------------------------------------
 
 
@@ -304,6 +343,18 @@ def test_senseless_rates_and_timestamps_are_replaced(tmp_path: Path, monkeypatch
     assert source.frame_count is None
     t_ms = [f.t_capture_ns / 1e6 for f in read_all(source)]
     np.testing.assert_allclose(t_ms, [0.0, 40.0, 73.33, 106.67, 140.0, 173.33, 200.0], atol=0.01)
+
+
+def test_a_video_whose_clock_is_set_back_goes_on_in_its_own_steps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where two files were joined: the second one's timestamps start again."""
+    path = tmp_path / "joined.mp4"
+    path.write_bytes(b"any")
+    t_msec = [2000.0 + 40.0 * i for i in range(60)] + [50.0 * i for i in range(10)]
+    monkeypatch.setattr(cv2, "VideoCapture", lambda *_: OddCapture(t_msec, fps=25.0))
+    steps_ms = np.diff([f.t_capture_ns / 1e6 for f in read_all(VideoSource(path, realtime=False))])
+    np.testing.assert_allclose(steps_ms, [40.0] * 60 + [50.0] * 9)
 
 
 # --- pacing -------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from app.pacing import NS_PER_S, Playback
 from app.sources.base import EndOfSource
 from app.sources.synthetic import SyntheticSource
 from app.synthetic import clip as clip_module
-from app.synthetic.clip import FPS, SIZE_PX, Clip, clip_of_seed, scene_of_seed, truth_of
+from app.synthetic.clip import FPS, SIZE_PX, Clip, Scene, clip_of_seed, truth_of
 from app.synthetic.look import Look, background
 from app.synthetic.poses import RELEASED, hand_poses
 from app.synthetic.renderer import ArmRenderer
@@ -41,7 +41,7 @@ def short_clip(cache: Path) -> Clip:
 
 @pytest.fixture(scope="module")
 def scene() -> tuple[Look, HandModel, Motion]:
-    return scene_of_seed(0)
+    return Scene(0).build()
 
 
 class FakeClock:
@@ -101,7 +101,7 @@ def test_minimum_jerk_starts_and_ends_at_rest() -> None:
 
 @pytest.mark.parametrize("seed", [0, 1, 2, 5])
 def test_routine_leaves_returns_touches_and_is_smooth(seed: int) -> None:
-    look, model, motion = scene_of_seed(seed)
+    look, model, motion = Scene(seed).build()
     truth = truth_of(look, model, motion)
     assert 20.0 < len(truth.visible) / FPS < 25.0
     assert truth.visible[0]
@@ -134,7 +134,7 @@ def test_raised_right_hand_has_its_thumb_on_the_right_of_the_picture(
 
 
 def test_same_seed_same_motion_other_seed_another() -> None:
-    first, again, other = (scene_of_seed(seed)[2] for seed in (3, 3, 4))
+    first, again, other = (Scene(seed).build()[2] for seed in (3, 3, 4))
     np.testing.assert_array_equal(first.rotations, again.rotations)
     assert len(first.wrist_m) != len(other.wrist_m) or not np.allclose(first.wrist_m, other.wrist_m)
     assert Look.of_seed(3, SIZE_PX) == Look.of_seed(3, SIZE_PX) != Look.of_seed(4, SIZE_PX)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.bench.methods import HORIZONS
+from app.bench.style import INK, OURS, draw_all, new_figure, tidy
 from app.bench.summary import (
     FREELY,
     HOLD,
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-SUBJECT_COLOUR = "#d1495b"
 _COLOURS = {
     RAW: "#9a9a9a",
     HOLD: "#6f6f6f",
@@ -46,28 +45,20 @@ _COLOURS = {
     KALMAN + FREELY: "#f3dfb8",
 }
 _RUN_COLOURS = ("#7b2d8b", "#e07a3f", "#3d405b", "#b56576", "#588157", "#227c9d")
-_INK, _GRID = "#333333", "#e6e6e6"
-_DPI = 110
 
 
 def draw(results: Results, folder: Path) -> dict[str, Path]:
     """Writes temporal_*.png into `folder`; their paths by name.
 
-    Needs matplotlib. Pictures of which there are no figures are left out.
+    Pictures of which there are no figures are left out, and all without matplotlib.
     """
-    pictures = {}
-    makers: dict[str, Callable[[Results], Figure | None]] = {
+    makers = {
         "methods": methods_picture,
         "drops": drops_picture,
         "future": future_picture,
         "trace": trace_picture,
     }
-    for name, make in makers.items():
-        figure = make(results)
-        if figure is not None:
-            pictures[name] = folder / f"temporal_{name}.png"
-            figure.savefig(pictures[name], dpi=_DPI)
-    return pictures
+    return draw_all(results, folder, "temporal", makers)
 
 
 def methods_picture(results: Results) -> Figure | None:
@@ -76,7 +67,7 @@ def methods_picture(results: Results) -> Figure | None:
     methods = compared(results, "online")
     columns = min(3, len(shown))
     lines = -(-len(shown) // columns)
-    figure = _figure(2.7 * columns + 2.0, (0.22 * len(methods) + 0.8) * lines + 0.4)
+    figure = new_figure(2.7 * columns + 2.0, (0.22 * len(methods) + 0.8) * lines + 0.4)
     panels = figure.subplots(lines, columns, squeeze=False, sharey=True).ravel()
     rows = list(range(len(methods)))
     for panel in panels[len(shown) :]:
@@ -88,20 +79,20 @@ def methods_picture(results: Results) -> Figure | None:
         for row, value in enumerate(values):
             if value is not None:
                 panel.text(
-                    value, row, f" {value:.1f}", va="center", fontsize=8, color=_INK,
+                    value, row, f" {value:.1f}", va="center", fontsize=8, color=INK,
                     bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.0},  # over the dashed line
                 )  # fmt: skip
         if raw is not None:
-            panel.axvline(raw, color=_INK, linewidth=0.8, linestyle=(0, (4, 3)))
+            panel.axvline(raw, color=INK, linewidth=0.8, linestyle=(0, (4, 3)))
         most = max((value for value in values if value is not None), default=1.0)
         panel.set(title=group, xlim=(0.0, 1.18 * most))
-        _tidy(panel, "x")
+        tidy(panel, "x")
     panels[0].set_yticks(rows, methods)
     panels[0].invert_yaxis()
     for first in panels[::columns]:
         for label, method in zip(first.get_yticklabels(), methods, strict=True):
             label.set_fontweight("bold" if method == results["subject"] else "normal")
-    figure.suptitle("PA-MPJPE, mm: online, frames with a detection; dashed: raw", fontsize=9, color=_INK)
+    figure.suptitle("PA-MPJPE, mm: online, frames with a detection; dashed: raw", fontsize=9, color=INK)
     return figure
 
 
@@ -156,7 +147,7 @@ def trace_picture(results: Results) -> Figure | None:
     trace: dict[str, Any] | None = results["trace"]
     if trace is None:
         return None
-    figure = _figure(9.0, 3.6)
+    figure = new_figure(9.0, 3.6)
     panel = figure.subplots()
     frames = len(trace["truth"])
     t_s = [i / SLOT_RATE_HZ for i in range(frames)]
@@ -172,31 +163,25 @@ def trace_picture(results: Results) -> Figure | None:
         points = [(frame, value) for frame, value in ahead if frame < frames]
         panel.plot(
             [frame / SLOT_RATE_HZ for frame, _ in points], [value for _, value in points], "D",
-            markersize=5, markerfacecolor="white", color=SUBJECT_COLOUR, label="predicted at the gap’s end",
+            markersize=5, markerfacecolor="white", color=OURS, label="predicted at the gap’s end",
         )  # fmt: skip
     panel.set(
         xlabel="time, s", ylabel=f"index fingertip {trace['axis']}, mm", xlim=(0.0, t_s[-1]),
         title=f"{trace['sequence']}, online",
     )  # fmt: skip
-    _tidy(panel, "y")
+    tidy(panel, "y")
     figure.legend(*panel.get_legend_handles_labels(), loc="outside right center", frameon=False, fontsize=8)
     return figure
 
 
-def _figure(width: float, height: float) -> Figure:
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), layout="constrained")
-
-
 def _panels(columns: int) -> tuple[Figure, list[list[Axes]]]:
     """PA above MPJPE, a column a group."""
-    figure = _figure(3.9 * columns + 2.2, 5.6)
+    figure = new_figure(3.9 * columns + 2.2, 5.6)
     panels = figure.subplots(2, columns, squeeze=False, sharex=True)
     for row, name in zip(panels, ("PA-MPJPE, mm", "MPJPE, mm"), strict=True):
         row[0].set_ylabel(name)
         for panel in row:
-            _tidy(panel, "both")
+            tidy(panel, "both")
     return figure, panels.tolist()
 
 
@@ -221,16 +206,8 @@ def _gapped(values: list[float | None]) -> list[float]:
 
 def _colour(results: Results, method: str) -> str:
     if method == results["subject"]:
-        return SUBJECT_COLOUR
+        return OURS
     if method in _COLOURS:
         return _COLOURS[method]
     runs = list(results["runs"])
-    return _RUN_COLOURS[runs.index(method) % len(_RUN_COLOURS)] if method in runs else _INK
-
-
-def _tidy(panel: Axes, grid: str) -> None:
-    panel.spines[["top", "right"]].set_visible(False)
-    panel.grid(axis=grid, color=_GRID, linewidth=0.8)  # type: ignore[arg-type]
-    panel.set_axisbelow(True)
-    panel.tick_params(colors=_INK, labelsize=8)
-    panel.title.set_fontsize(10)
+    return _RUN_COLOURS[runs.index(method) % len(_RUN_COLOURS)] if method in runs else INK

@@ -8,7 +8,7 @@ from typing import Literal
 
 from app.errors import UsageError
 
-Benchmark = Literal["temporal", "retarget", "robot"]
+Benchmark = Literal["temporal", "retarget", "robot", "latency"]
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class BenchSettings:
     """Also write all numbers to this .json file."""
     quick: bool = False
     """Fewer clips and conditions: a minute or two instead of ten, more with --runs; a minute instead of
-    three for retarget."""
+    three for retarget; under two minutes instead of half an hour for latency."""
     data: Path = Path("..") / "shared" / "data"
     """Directory of recordings with rendered/, video/ and motion/; what it lacks is left out."""
     runs: tuple[str, ...] = ()
@@ -27,8 +27,22 @@ class BenchSettings:
     table of their own; "ablation: all" is what the others there are compared with."""
     network: Path | None = None
     """temporal: ONNX file of the product's temporal stage, instead of the one that ships."""
+    source: str | None = None
+    """latency: your own camera, webcam[:N], instead of rendered hands, or what else teleop --source takes."""
     output: Path | None = None
     """Where the results go (default: a new folder in runs/)."""
+
+
+def refuse_others(benchmark: Benchmark, settings: BenchSettings) -> None:
+    """Refuse the flags that are for another benchmark than this.
+
+    Raises:
+        UsageError: one of them is given.
+    """
+    if benchmark != "temporal" and (settings.runs or settings.network is not None):
+        raise UsageError(f"--runs and --network are for bench temporal; bench {benchmark} takes neither")
+    if benchmark != "latency" and settings.source is not None:
+        raise UsageError(f"--source is for bench latency; bench {benchmark} takes none")
 
 
 def parse_runs(runs: tuple[str, ...]) -> dict[str, Path]:

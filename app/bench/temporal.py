@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import json
 import logging
 import os
 import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from app.bench.filmed import rendered_clips, stereo_pair
 from app.bench.filters import ConstantVelocity, Ema, Hold, Median
@@ -22,8 +19,9 @@ from app.bench.methods import FilterMethod, Method, StageMethod
 from app.bench.noisy import noisy_motion
 from app.bench.own_clips import own_test_clips, train_clips
 from app.bench.plots import draw
+from app.bench.results import save_results
 from app.bench.sequence import FAST_M_S, LEAST_SEEN, Sequence
-from app.bench.settings import BenchSettings, parse_runs
+from app.bench.settings import BenchSettings, parse_runs, refuse_others
 from app.bench.summary import (
     FREELY,
     HOLD,
@@ -40,7 +38,7 @@ from app.bench.tables import markdown
 from app.bench.targets import judge
 from app.bench.tuning import Tuning, tune
 from app.errors import AppError, UsageError
-from app.files import require_writable, write_atomically
+from app.files import require_writable
 from app.machine import describe_machine, package_versions
 from models.temporal import NETWORK_FILE, load_temporal
 
@@ -59,9 +57,10 @@ def run_temporal(settings: BenchSettings) -> list[str]:
     """Measure everything, write temporal.json, temporal.md and pictures; returns what to say of it.
 
     Raises:
-        UsageError: of --runs.
+        UsageError: of --runs, or a flag of another benchmark.
         AppError, ModelError: another setting, a file or a package is unusable.
     """
+    refuse_others("temporal", settings)
     # Read once, when torch is loaded: threads that spin while they wait take the cores from each other.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     # Whatever is wrong is better found now than in ten minutes.
@@ -195,26 +194,7 @@ def _about_network(path: Path) -> dict[str, str]:
 
 def write_results(results: dict[str, Any], output: Path, also: Path | None) -> None:
     """temporal.json, temporal.md and the pictures in `output`; the JSON at `also` too."""
-    plain = without_nan(results)
-    text = json.dumps(plain, indent=1, ensure_ascii=False) + "\n"
-    for path in (output / "temporal.json", also):
-        if path is not None:
-            with write_atomically(path) as file:
-                file.write(text.encode())
-    pictures = draw(plain, output)
-    with write_atomically(output / "temporal.md") as file:
-        file.write(markdown(plain, {name: path.name for name, path in pictures.items()}).encode())
-
-
-def without_nan(value: Any) -> Any:
-    """Results as JSON can hold them: None for what is not a number, six digits for what is."""
-    if isinstance(value, dict):
-        return {key: without_nan(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [without_nan(item) for item in value]
-    if isinstance(value, (float, np.floating)):
-        return float(f"{value:.6g}") if np.isfinite(value) else None
-    return value
+    save_results(results, output, "temporal", also, draw, markdown)
 
 
 def describe_sequence(sequence: Sequence) -> dict[str, Any]:

@@ -136,4 +136,5 @@ def _read(directory: Path) -> tuple[TrainConfig, dict[str, Any]]:
         # What shapes the network is plain; the rest, directories and weights of the loss, plays no part here.
         if name in names and name != "out" and not isinstance(value, dict):
             plain[name] = tuple(value) if isinstance(value, list) else value
+    plain.setdefault("heading", False)  # of runs older than that
     return TrainConfig(**{**plain, "out": directory}), state

@@ -13,10 +13,13 @@ import numpy as np
 
 from app.frame import Frame
 from app.opencv import cv2
+from app.sources.times import LiveTimes
 
 logger = logging.getLogger(__name__)
 
-_JOIN_TIMEOUT_S = 4.0  # a driver may hold a read for longer; its thread is a daemon and ends by itself
+# A driver may hold a read for longer, and Ctrl-C is to be obeyed within a second: its thread is a daemon that
+# gives the device back when the driver returns, or the system does when the program has ended.
+_JOIN_TIMEOUT_S = 0.5
 
 
 class Capture(Protocol):
@@ -53,7 +56,8 @@ class LatestFrameReader:
     """The newest frame of a capture that comes at its own pace.
 
     Frames that nobody reads in time are replaced, and leave a gap in `Frame.index`. When reads fail, the
-    capture is closed and opened again with growing pauses until it is back.
+    capture is closed and opened again with growing pauses until it is back. Index and capture time go on
+    increasing whatever happens, and no capture time lies in the future.
     """
 
     def __init__(
@@ -78,6 +82,7 @@ class LatestFrameReader:
         self._reopen = reopen
         self._t_capture_ns = t_capture_ns
         self._policy = policy or RetryPolicy()
+        self._times = LiveTimes()
         self._newest: Frame | None = None
         self._count = 0
         self._problem = ""
@@ -110,7 +115,7 @@ class LatestFrameReader:
             self._condition.notify_all()
         self._thread.join(_JOIN_TIMEOUT_S)
         if self._thread.is_alive():
-            logger.warning("%s is still busy in its driver and is closed when that returns", self._what)
+            logger.info("%s is still busy in its driver and is closed when that returns", self._what)
 
     def _run(self) -> None:
         failures = 0
@@ -150,6 +155,7 @@ class LatestFrameReader:
                 logger.info("%s is back", self._what)
             self._problem = ""
             self._t_alive_ns = time.monotonic_ns()
+            t_capture_ns = self._times.mend(t_capture_ns, self._t_alive_ns).t_ns
             self._newest = Frame(self._count, t_capture_ns, image)
             self._count += 1
             self._condition.notify_all()
@@ -160,7 +166,7 @@ class LatestFrameReader:
             self._capture.release()
             self._capture = None
         with self._condition:
-            if not self._problem:
+            if not self._problem and not self._stopping.is_set():
                 self._problem = f"{self._what} sends no images any more, retrying"
                 logger.warning("%s", self._problem)
 

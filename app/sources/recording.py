@@ -11,8 +11,13 @@ from app.frame import Frame
 from app.pacing import NS_PER_S, Playback
 from app.recording import RecordingReader
 from app.sources.base import EndOfSource
+from app.sources.times import FileTimes
 
 logger = logging.getLogger(__name__)
+
+_DEFAULT_FPS = 30.0
+_LEGAL_FPS = (1.0, 240.0)
+_LONGEST_PAUSE_NS = 10 * NS_PER_S  # nobody waits out the hour for which a camera was unplugged
 
 
 class RecordingSource:
@@ -20,7 +25,7 @@ class RecordingSource:
 
     In real time, frames come as far apart as they were recorded, late ones are skipped, and `t_capture_ns` is
     monotonic time of now. Otherwise every frame comes, with the time it was recorded. `Frame.index` is the
-    recorded one.
+    recorded one. Times that repeat or go back are mended, and a pause of more than 10 s lasts 10 s.
 
     Attributes:
         truncated: True once the recording turned out to be cut off.
@@ -44,7 +49,11 @@ class RecordingSource:
         self._reader = reader
         self._frames = reader.frames()
         self._playback = playback or Playback(realtime)
-        self._pending = next(self._frames, None)
+        fps = reader.meta.fps
+        self.fps = fps if _LEGAL_FPS[0] <= fps <= _LEGAL_FPS[1] else _DEFAULT_FPS
+        self._times = FileTimes(round(NS_PER_S / self.fps), _LONGEST_PAUSE_NS, _LONGEST_PAUSE_NS)
+        self._last_index: int | None = None
+        self._pending = self._next_frame()
         if self._pending is None:
             raise AppError(f"the recording {directory} has no frames; record again")
         self._lock = threading.Lock()  # a generator must not be closed while it runs
@@ -52,7 +61,6 @@ class RecordingSource:
         self._closed = False
         self._status = ""
         self.name = directory.name
-        self.fps = reader.meta.fps
         height, width = self._pending.image.shape[:2]
         self.size_px = (width, height)
         self.frame_count = reader.meta.frame_count
@@ -74,7 +82,7 @@ class RecordingSource:
         """
         with self._lock:
             if not self._closed and self._pending is None:
-                self._pending = next(self._frames, None)  # before it is due, so that decoding adds no delay
+                self._pending = self._next_frame()  # before it is due, so that decoding adds no delay
             if self._closed or self._pending is None:
                 self._note_end()
                 raise EndOfSource
@@ -99,7 +107,7 @@ class RecordingSource:
         """`frame`, or the newest one after it that is due already."""
         period_ns = round(NS_PER_S / self.fps)
         while self._playback.is_due(self._t_media_ns(frame) + period_ns):
-            newer = next(self._frames, None)
+            newer = self._next_frame()
             if newer is None:
                 break
             if not self._playback.is_due(self._t_media_ns(newer)):
@@ -107,6 +115,15 @@ class RecordingSource:
                 break
             frame = newer
         return frame
+
+    def _next_frame(self) -> Frame | None:
+        """The next frame with its time mended; None at the end."""
+        frame = next(self._frames, None)
+        if frame is None:
+            return None
+        frames = 1 if self._last_index is None else frame.index - self._last_index
+        self._last_index = frame.index
+        return Frame(frame.index, self._times.mend(frame.t_capture_ns, frames).t_ns, frame.image)
 
     def _t_media_ns(self, frame: Frame) -> int:
         return frame.t_capture_ns - self._t_first_ns

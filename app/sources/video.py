@@ -14,12 +14,13 @@ from app.frame import Frame
 from app.opencv import cv2
 from app.pacing import NS_PER_S, Playback
 from app.sources.base import EndOfSource
+from app.sources.times import FileTimes
 
 logger = logging.getLogger(__name__)
 
 _DEFAULT_FPS = 30.0
 _LEGAL_FPS = (1.0, 240.0)
-_LONGEST_STEP_S = 10.0  # a larger one between two frames is a broken timestamp
+_LONGEST_STEP_NS = 10 * NS_PER_S  # a larger one between two frames is a broken timestamp
 _READS_PAST_DAMAGE = (
     20  # FFmpeg reports the end and unreadable data alike: try again before believing the end
 )
@@ -57,8 +58,6 @@ class VideoSource:
         self._lock = threading.Lock()  # a capture must not be released while it decodes
         self._ended = False
         self._index = -1
-        self._t_first_msec = 0.0
-        self._t_media_ns = -1
         self.name = path.name
         self.corrupt_frames = 0
         self.truncated = False
@@ -66,6 +65,9 @@ class VideoSource:
         fps = self._capture.get(cv2.CAP_PROP_FPS)
         self.fps = fps if _LEGAL_FPS[0] <= fps <= _LEGAL_FPS[1] else _DEFAULT_FPS
         count = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
+        self._times = FileTimes(round(NS_PER_S / self.fps), _LONGEST_STEP_NS)
+        self._t_first_ns = 0
+        self._t_media_ns = -1
         self.frame_count = int(count) if math.isfinite(count) and 1 <= count < 1e9 else None
         self._pending = self._decode_next() if self._capture.isOpened() else None
         if self._pending is None:
@@ -137,17 +139,12 @@ class VideoSource:
         return None
 
     def _advance_clock(self) -> None:
-        """Set the clock to the frame just grabbed: its timestamp, or one period on where that is no use."""
+        """Set the clock to the frame just grabbed."""
         t_msec = self._capture.get(cv2.CAP_PROP_POS_MSEC)
+        t_ns = self._times.mend(round(t_msec * 1e6) if math.isfinite(t_msec) else None).t_ns
         if self._index == 0:
-            self._t_first_msec = t_msec if math.isfinite(t_msec) else 0.0
-            self._t_media_ns = 0
-            return
-        step_s = (t_msec - self._t_first_msec) / 1000.0 - self._t_media_ns / NS_PER_S
-        if 0.0 < step_s <= _LONGEST_STEP_S:
-            self._t_media_ns = round((t_msec - self._t_first_msec) * 1e6)
-        else:
-            self._t_media_ns += round(NS_PER_S / self.fps)
+            self._t_first_ns = t_ns
+        self._t_media_ns = t_ns - self._t_first_ns
 
     def _note_damage(self) -> None:
         """At the end: compare with what the file said of itself."""

@@ -10,13 +10,13 @@ from pathlib import Path
 from app.errors import AppError
 from app.frame import Frame
 from app.opencv import cv2
+from app.sources.driver_clock import DriverClock
 from app.sources.reader import Capture, LatestFrameReader, RetryPolicy
 
 DEFAULT_SIZE_PX = (640, 480)  # the detector shrinks images to 192 and 224 pixels: more would only cost time
 DEFAULT_FPS = 30.0
 _FIRST_FRAME_TIMEOUT_S = 5.0
 _PROBED_INDICES = range(4)  # where the system cannot list its cameras
-_MAX_DRIVER_AGE_NS = 500_000_000
 
 OpenCapture = Callable[[int], Capture]
 
@@ -58,7 +58,10 @@ class WebcamSource:
         self.name = what
         self.size_px = (width, height)
         self.fps = fps if 1.0 <= fps <= 240.0 else DEFAULT_FPS
-        self._reader = LatestFrameReader(what, capture, lambda: open_capture(index), capture_time_ns, policy)
+        clock = DriverClock()
+        self._reader = LatestFrameReader(
+            what, capture, lambda: open_capture(index), clock.capture_time_ns, policy
+        )
 
     @property
     def status(self) -> str:
@@ -115,20 +118,6 @@ def list_cameras(open_capture: OpenCapture | None = None) -> list[int]:
             found.append(index)
         capture.release()
     return found
-
-
-def capture_time_ns(capture: Capture) -> int:
-    """Monotonic time of the image just grabbed, ns, as near the sensor as the system tells.
-
-    Video4Linux stamps each buffer with the monotonic clock when its first byte arrives, and OpenCV hands that
-    on as CAP_PROP_POS_MSEC. Other systems give no such time, and then it is when `grab` returned.
-    """
-    now_ns = time.monotonic_ns()
-    if capture.get(cv2.CAP_PROP_BACKEND) == cv2.CAP_V4L2:
-        driver_ns = round(capture.get(cv2.CAP_PROP_POS_MSEC) * 1e6)
-        if 0 <= now_ns - driver_ns <= _MAX_DRIVER_AGE_NS:
-            return driver_ns
-    return now_ns
 
 
 def _gives_images(device: Path) -> bool:

@@ -25,6 +25,7 @@ from app.opencv import cv2
 from app.synthetic.look import Look
 from app.synthetic.renderer import ArmRenderer
 from app.synthetic.routine import Motion, play
+from app.synthetic.scripts import SCRIPTS
 from models import hand_model, joint_frames, keypoints, pinch
 from models.hand_model import HandModel
 
@@ -85,13 +86,14 @@ class Clip:
     truth: SyntheticTruth
 
 
-def clip_of_seed(seed: int, frames: int | None = None, workers: int = 2) -> Clip:
+def clip_of_seed(seed: int, frames: int | None = None, workers: int = 2, script: str = "demo") -> Clip:
     """The clip of a seed, rendered now if it is not cached.
 
     Args:
         seed: who and where: hand, skin, light, room, timing; 0 or more.
         frames: render only the first so many frames, a clip of its own; None is the whole routine.
         workers: processes to render with; below 2, this one renders.
+        script: what the hand does, a key of SCRIPTS.
 
     Raises:
         AppError: the seed is negative, rendering failed, or the cache directory cannot be written.
@@ -99,9 +101,10 @@ def clip_of_seed(seed: int, frames: int | None = None, workers: int = 2) -> Clip
     if seed < 0:
         raise AppError(f"the synthetic camera has seeds from 0 up, not {seed}; give for example synthetic:1")
     length = "whole" if frames is None else f"first{frames}"
-    folder = cache_dir() / "synthetic" / f"seed{seed}-{length}-{version()}"
+    name = f"{script}-seed{seed}-{length}-{version()}"
+    folder = cache_dir() / "synthetic" / name
     if not (folder / _TRUTH).is_file():
-        _render_into(folder, seed, frames, workers)
+        _render_into(folder, Scene(seed, script), frames, workers)
     return Clip(folder / _VIDEO, SyntheticTruth.load(folder / _TRUTH))
 
 
@@ -115,12 +118,25 @@ def version() -> str:
     return digest.hexdigest()[:8]
 
 
-def scene_of_seed(seed: int) -> tuple[Look, HandModel, Motion]:
-    """Look, hand and movement of a seed, nothing rendered yet."""
-    look = Look.of_seed(seed, SIZE_PX)
-    model = HandModel.load(look.shape)
-    home_m = np.array([*_HOME_M, look.distance_m])
-    return look, model, play(model, FPS, home_m, np.random.default_rng([seed, 0]))
+@dataclass(frozen=True)
+class Scene:
+    """Which clip: whose hand where, and what it does.
+
+    Attributes:
+        seed: who and where.
+        script: what, a key of SCRIPTS.
+    """
+
+    seed: int
+    script: str = "demo"
+
+    def build(self) -> tuple[Look, HandModel, Motion]:
+        """Look, hand and movement, nothing rendered yet."""
+        look = Look.of_seed(self.seed, SIZE_PX)
+        model = HandModel.load(look.shape)
+        home_m = np.array([*_HOME_M, look.distance_m])
+        beats = SCRIPTS[self.script]()
+        return look, model, play(beats, model, FPS, home_m, np.random.default_rng([self.seed, 0]))
 
 
 def truth_of(look: Look, model: HandModel, motion: Motion) -> SyntheticTruth:
@@ -142,9 +158,9 @@ def truth_of(look: Look, model: HandModel, motion: Motion) -> SyntheticTruth:
     )
 
 
-def _render_into(folder: Path, seed: int, frames: int | None, workers: int) -> None:
+def _render_into(folder: Path, scene: Scene, frames: int | None, workers: int) -> None:
     """Render beside `folder` and rename, so that an interrupted render leaves nothing under that name."""
-    look, model, motion = scene_of_seed(seed)
+    look, model, motion = scene.build()
     count = len(motion.wrist_m) if frames is None else min(frames, len(motion.wrist_m))
     motion = Motion(motion.fps, motion.rotations[:count], motion.wrist_m[:count], motion.forearm[:count])
     partial: Path | None = None
@@ -152,7 +168,7 @@ def _render_into(folder: Path, seed: int, frames: int | None, workers: int) -> N
         folder.parent.mkdir(parents=True, exist_ok=True)
         partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
         logger.info("rendering the synthetic camera, once; it is kept in %s", folder)
-        _render_video(partial / _VIDEO, seed, count, workers)
+        _render_video(partial / _VIDEO, scene, count, workers)
         truth_of(look, model, motion).save(partial / _TRUTH)
         try:
             partial.rename(folder)
@@ -169,13 +185,13 @@ def _render_into(folder: Path, seed: int, frames: int | None, workers: int) -> N
             shutil.rmtree(partial, ignore_errors=True)
 
 
-def _render_video(path: Path, seed: int, count: int, workers: int) -> None:
+def _render_video(path: Path, scene: Scene, count: int, workers: int) -> None:
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), FPS, SIZE_PX)
     if not writer.isOpened():
         raise AppError(f"this OpenCV cannot write the video {path}; install opencv-contrib-python again")
     try:
         with tqdm(total=count, desc="rendering the synthetic camera", unit="frame", disable=None) as progress:
-            for images in _batches(seed, count, workers):
+            for images in _batches(scene, count, workers):
                 for image in images:
                     writer.write(image)
                 progress.update(len(images))
@@ -183,20 +199,21 @@ def _render_video(path: Path, seed: int, count: int, workers: int) -> None:
         writer.release()
 
 
-def _batches(seed: int, count: int, workers: int) -> Iterator[np.ndarray]:
+def _batches(scene: Scene, count: int, workers: int) -> Iterator[np.ndarray]:
     """The first `count` pictures in order, some (n,height,width,3) at a time."""
     jobs = [range(start, min(start + _FRAMES_PER_JOB, count)) for start in range(0, count, _FRAMES_PER_JOB)]
     workers = min(workers, os.cpu_count() or 1, len(jobs))
     if workers < 2:
-        look, model, motion = scene_of_seed(seed)
+        look, model, motion = scene.build()
         with ArmRenderer(look, model) as renderer:
             for job in jobs:
                 yield _render_frames(renderer, motion, job)
         return
     # "spawn" everywhere: forking a process that holds threads (OpenCV, onnxruntime, Qt) can hang.
     context = multiprocessing.get_context("spawn")
-    # Workers get the seed, not the scene: a process given more than a pipe holds hangs if it dies at once.
-    pool = ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=(seed,))
+    # Workers get the scene's name, not its meshes: a process given more than a pipe holds hangs if it dies
+    # at once.
+    pool = ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=(scene,))
     try:
         yield from pool.map(_render_job, jobs)
     except BrokenProcessPool as error:
@@ -211,12 +228,12 @@ def _batches(seed: int, count: int, workers: int) -> Iterator[np.ndarray]:
 _worker: tuple[ArmRenderer, Motion] | None = None
 
 
-def _start_worker(seed: int) -> None:
+def _start_worker(scene: Scene) -> None:
     global _worker
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     threading.Thread(target=_end_with_parent, daemon=True).start()
     cv2.setNumThreads(1)  # the workers share the cores already
-    look, model, motion = scene_of_seed(seed)
+    look, model, motion = scene.build()
     _worker = ArmRenderer(look, model), motion
 
 

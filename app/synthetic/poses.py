@@ -12,6 +12,7 @@ from models.pinch import lay_thumb, touch_tips
 _STRAIGHT = {"index": (2, 4, 2), "middle": (2, 4, 2), "ring": (3, 4, 2), "pinky": (3, 5, 3)}
 _CURLED = {"index": (72, 98, 58), "middle": (78, 100, 60), "ring": (80, 100, 60), "pinky": (78, 96, 56)}
 _RELAXED = {"index": (18, 22, 10), "middle": (24, 26, 12), "ring": (28, 28, 13), "pinky": (30, 28, 14)}
+_HALF = {"index": (42, 45, 22), "middle": (44, 46, 23), "ring": (45, 46, 23), "pinky": (45, 45, 23)}
 _SPREAD = {"index": -9, "middle": 0, "ring": 13, "pinky": 28}
 _TOGETHER = {"index": 4, "middle": 2, "ring": 6, "pinky": 12}
 
@@ -37,6 +38,7 @@ def hand_poses(model: HandModel) -> dict[str, np.ndarray]:
     poses = {
         "open": _pose(model, dict.fromkeys(RELEASED, _STRAIGHT), _THUMB_OUT, _SPREAD),
         "flat": _pose(model, dict.fromkeys(RELEASED, _STRAIGHT), _THUMB_RELAXED, _TOGETHER),
+        "half": _pose(model, dict.fromkeys(RELEASED, _HALF), _THUMB_RELAXED, _TOGETHER),
         "relaxed": _pose(model, dict.fromkeys(RELEASED, _RELAXED), _THUMB_RELAXED, _TOGETHER),
         "count_5": _pose(model, dict.fromkeys(RELEASED, _STRAIGHT), _THUMB_OUT, _SPREAD),
         "fist": lay_thumb(model, "index", _closed(model, ())),

@@ -1,12 +1,14 @@
-"""The script the rendered hand plays: poses, arm movements and their timing, as smooth, human motion."""
+"""Plays a script with a hand: poses, arm movements and their timing, as smooth, human motion."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from app.synthetic.poses import RELEASED, hand_poses
+from app.synthetic.poses import hand_poses
+from app.synthetic.scripts import Beat
 from models.hand_model import HandModel
 from models.keypoints import FINGER_JOINTS, FINGERS
 from models.rotations import matrix_from_axis_angle
@@ -29,24 +31,6 @@ ARM_CHANNELS = ("x", "y", "z", "tilt", "lean", "turn", "bend", "deviation")
 
 
 @dataclass(frozen=True)
-class Beat:
-    """Move to a pose and an arm placement, then hold them.
-
-    Attributes:
-        pose: a name of `hand_poses`.
-        move_s, hold_s: durations.
-        arm: the arm channels that differ from home: x, y, z in m to the right, down, away; tilt (deg, forearm
-            leans to the picture's right), lean (away from the camera), turn (palm away from the camera, thumb
-            first going forward), bend (hand toward the palm), deviation (hand toward the thumb).
-    """
-
-    pose: str
-    move_s: float
-    hold_s: float
-    arm: tuple[tuple[str, float], ...] = ()
-
-
-@dataclass(frozen=True)
 class Motion:
     """What the hand does, frame by frame.
 
@@ -63,47 +47,18 @@ class Motion:
     forearm: np.ndarray
 
 
-def script() -> list[Beat]:
-    """The default routine, about 23 s: open, fist, count, pinch, wave, turn, leave and return."""
-    beats = [
-        Beat("open", 0.0, 0.7),
-        Beat("fist", 0.50, 0.55),
-        Beat("open", 0.45, 0.35),
-        Beat("fist", 0.40, 0.35),
-    ]
-    beats += [Beat(f"count_{n}", 0.40, 0.45, (("z", -0.03), ("bend", 4.0))) for n in range(1, 6)]
-    beats += [Beat("relaxed", 0.45, 0.15, (("turn", 12.0), ("z", -0.04)))]
-    for finger in RELEASED:
-        beats += [
-            Beat(f"pinch_{finger}", 0.50, 0.50, (("turn", 16.0), ("lean", -6.0), ("z", -0.05))),
-            Beat("relaxed", 0.35, 0.0, (("turn", 12.0), ("z", -0.04))),
-        ]
-    beats += [Beat("open", 0.40, 0.10)]
-    beats += [
-        Beat("open", 0.36, 0.0, (("tilt", side * 17.0), ("deviation", -side * 6.0), ("x", side * 0.01)))
-        for side in (1, -1, 1, -1)
-    ]
-    beats += [
-        Beat("flat", 0.45, 0.20),
-        Beat("relaxed", 0.90, 0.45, (("turn", 168.0), ("z", -0.02))),
-        Beat("fist", 0.45, 0.25, (("turn", 160.0),)),
-        Beat("relaxed", 0.85, 0.15, (("turn", 10.0), ("lean", 8.0))),
-        Beat("relaxed", 0.70, 0.55, (("y", 0.42), ("x", -0.06), ("bend", 14.0))),
-        Beat("open", 0.80, 0.70),
-    ]
-    return beats
-
-
-def play(model: HandModel, fps: float, home_m: np.ndarray, rng: np.random.Generator) -> Motion:
-    """The routine by one person: timing, poses and steadiness differ from seed to seed.
+def play(
+    beats: Sequence[Beat], model: HandModel, fps: float, home_m: np.ndarray, rng: np.random.Generator
+) -> Motion:
+    """A script by one person: timing, poses and steadiness differ from seed to seed.
 
     Args:
+        beats: the script.
         model: the hand.
         fps: frame rate, Hz.
         home_m: (3,) where the wrist rests, camera frame.
         rng: the person.
     """
-    beats = script()
     poses = hand_poses(model)
     pace = rng.uniform(0.95, 1.05, size=(len(beats), 2))
     moves = np.array([beat.move_s for beat in beats]) * pace[:, 0]

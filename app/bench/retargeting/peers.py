@@ -20,10 +20,13 @@ import numpy as np
 import yaml
 
 from app.bench.retargeting.contestants import DEX_RETARGETING, DEXI, Contestant
+from app.errors import AppError
 from retarget import Retargeter, read_config
 
 _URDF = Path("allegro_hand") / "allegro_hand_right.urdf"
 _YAML = Path("configs") / "teleop" / "allegro_hand_right_dexpilot.yml"
+_DEX_MODULE = "dex_retargeting.retargeting_config"
+_THEIR_ALPHA = 0.1  # where a config does not say
 _NO_FILTER = 1.0  # low_pass_alpha: all of the new pose, nothing of the old
 _THEIR_SLACK_RAD = 1e-3  # they widen the joints' limits by so much
 _OUR_MARGIN_RAD = 1e-4  # our solver stays so far inside them
@@ -64,18 +67,33 @@ def find_peers() -> Peers:
     versions: dict[str, str] = {}
     fields, urdf_dir = _fields(), _urdf_dir()
     for name, module, kind in (
-        (DEX_RETARGETING, "dex_retargeting.retargeting_config", DexRetargeting),
+        (DEX_RETARGETING, _DEX_MODULE, DexRetargeting),
         (DEXI, "dexi_rs", DexiRs),
     ):
-        missing = _missing(module)
-        if missing is None and urdf_dir is None:
-            missing = f"there is no {_URDF.as_posix()}, which dexi-rs carries"
+        missing = _missing(module, urdf_dir)
         if missing is not None or urdf_dir is None:
             left_out.append(f"{name} is left out: {missing}; to compare with it: {_INSTALL}")
             continue
         builders.append(_builder(kind, fields, urdf_dir))
         versions[name] = metadata.version(name)
     return Peers(tuple(builders), tuple(left_out), versions, fields, urdf_dir)
+
+
+def open_dex_retargeting(filtered: bool) -> DexRetargeting:
+    """dex-retargeting's Allegro on its own.
+
+    Args:
+        filtered: with the output filter of its config, as it ships; otherwise without any.
+
+    Raises:
+        AppError: it, or the robot description it needs, is not installed.
+    """
+    fields, urdf_dir = _fields(), _urdf_dir()
+    missing = _missing(_DEX_MODULE, urdf_dir)
+    if missing is not None or urdf_dir is None:
+        raise AppError(f"{DEX_RETARGETING} is left out: {missing}; to compare with it: {_INSTALL}")
+    alpha = float(fields.get("low_pass_alpha", _THEIR_ALPHA)) if filtered else _NO_FILTER
+    return DexRetargeting(fields, urdf_dir, alpha)
 
 
 def same_objective(peers: Peers, their_box: bool = False) -> Retargeter:
@@ -116,10 +134,10 @@ class DexRetargeting(Contestant):
 
     name = DEX_RETARGETING
 
-    def __init__(self, fields: Mapping[str, Any], urdf_dir: Path) -> None:
-        module = importlib.import_module("dex_retargeting.retargeting_config")
+    def __init__(self, fields: Mapping[str, Any], urdf_dir: Path, low_pass_alpha: float = _NO_FILTER) -> None:
+        module = importlib.import_module(_DEX_MODULE)
         urdf_path = str(urdf_dir / fields["urdf_path"])
-        override = {"urdf_path": urdf_path, "low_pass_alpha": _NO_FILTER}
+        override = {"urdf_path": urdf_path, "low_pass_alpha": low_pass_alpha}
         self.solver = module.RetargetingConfig.from_dict(dict(fields), override).build()
         self.joint_names = tuple(self.solver.joint_names)
         self._origin, self._task = self.solver.optimizer.target_link_human_indices
@@ -175,13 +193,13 @@ def _builder(
     return lambda: kind(fields, urdf_dir)
 
 
-def _missing(module: str) -> str | None:
+def _missing(module: str, urdf_dir: Path | None) -> str | None:
     """Why a peer cannot be used; None if it can."""
     try:
         importlib.import_module(module)
     except ImportError as error:
         return f"{error.name or module} is not installed"
-    return None
+    return None if urdf_dir is not None else f"there is no {_URDF.as_posix()}, which dexi-rs carries"
 
 
 def _package_folder(package: str) -> Path | None:

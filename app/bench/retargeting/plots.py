@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.bench.retargeting.contestants import DEX_RETARGETING, DEXI, HORIZON, SAME_OBJECTIVE, SHIPPED
 from app.bench.retargeting.scores import TOUCH_M
+from app.bench.style import INK, OURS, draw_all, new_figure, tidy
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-logger = logging.getLogger(__name__)
 
 Results = dict[str, Any]
 _COLOURS = {
-    SHIPPED: "#d1495b",
+    SHIPPED: OURS,
     SAME_OBJECTIVE: "#a0566b",
     HORIZON: "#8d2f3c",
     DEX_RETARGETING: "#30638e",
     DEXI: "#edae49",
 }
-_INK, _GRID = "#333333", "#e6e6e6"
-_DPI = 110
 _GAP_MM = 12.0  # wider gaps are all the same failure
 _LINES = {SHIPPED: "-", SAME_OBJECTIVE: ":", DEX_RETARGETING: "-", DEXI: (0, (5, 3))}
 
@@ -35,27 +29,12 @@ def draw(results: Results, folder: Path) -> dict[str, Path]:
 
     Pictures of which there are no figures are left out, and all without matplotlib.
     """
-    try:
-        from matplotlib import figure  # noqa: F401
-    except ImportError:
-        logger.warning("there are no pictures without matplotlib: pip install matplotlib")
-        return {}
-    pictures = {}
-    makers: dict[str, Callable[[Results], Figure | None]] = {
-        "speed": speed_picture,
-        "pinches": pinches_picture,
-    }
-    for name, make in makers.items():
-        picture = make(results)
-        if picture is not None:
-            pictures[name] = folder / f"retarget_{name}.png"
-            picture.savefig(pictures[name], dpi=_DPI)
-    return pictures
+    return draw_all(results, folder, "retarget", {"speed": speed_picture, "pinches": pinches_picture})
 
 
 def speed_picture(results: Results) -> Figure:
     """How long solves take: median, p99 and the slowest."""
-    figure = _figure(8.0, 2.9)
+    figure = new_figure(8.0, 2.9)
     panel = figure.subplots()
     us = results["speed"]["us"]
     names = list(us)
@@ -67,13 +46,13 @@ def speed_picture(results: Results) -> Figure:
         panel.plot(us[name]["p99"], row, "|", color=_colour(name), markersize=14, markeredgewidth=2.5)
         panel.annotate(
             f"{us[name]['p50']:.0f} µs", (us[name]["p50"], row), (0, 8), textcoords="offset points",
-            ha="center", va="bottom", fontsize=8, color=_INK,
+            ha="center", va="bottom", fontsize=8, color=INK,
         )  # fmt: skip
     panel.set_yticks(range(len(names)), names)
     panel.set_ylim(len(names) - 0.5, -0.7)
     panel.set_xscale("log")
     panel.set(xlabel="µs a call: ● median, | p99, wide bar 5–95 %, thin bar fastest to slowest")
-    _tidy(panel, "x")
+    tidy(panel, "x")
     return figure
 
 
@@ -82,7 +61,7 @@ def pinches_picture(results: Results) -> Figure | None:
     curves = {name: q["pinch_curve"] for name, q in results["quality"].items() if q["pinch_curve"]}
     if not curves:
         return None
-    figure = _figure(8.0, 3.4)
+    figure = new_figure(8.0, 3.4)
     panel = figure.subplots()
     touch_mm = 1e3 * TOUCH_M
     panel.axvspan(-touch_mm, touch_mm, color="#e3f1e3", label="touching", linewidth=0)
@@ -96,24 +75,10 @@ def pinches_picture(results: Results) -> Figure | None:
         xlim=(-_GAP_MM, _GAP_MM), ylim=(0.0, 100.0), ylabel="% of pinches",
         xlabel="gap between the fingertips’ surfaces, mm; negative: inside each other",
     )  # fmt: skip
-    _tidy(panel, "both")
+    tidy(panel, "both")
     figure.legend(loc="outside right center", frameon=False, fontsize=8)
     return figure
 
 
-def _figure(width: float, height: float) -> Figure:
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), layout="constrained")
-
-
 def _colour(name: str) -> str:
-    return _COLOURS.get(name, _INK)
-
-
-def _tidy(panel: Axes, grid: str) -> None:
-    panel.spines[["top", "right"]].set_visible(False)
-    panel.grid(axis=grid, color=_GRID, linewidth=0.8)  # type: ignore[arg-type]
-    panel.set_axisbelow(True)
-    panel.tick_params(colors=_INK, labelsize=8)
-    panel.title.set_fontsize(9)
+    return _COLOURS.get(name, INK)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
+from app.bench.results import save_results
 from app.bench.retargeting import captions
 from app.bench.retargeting.clips import Clip, gather_clips
 from app.bench.retargeting.contestants import (
@@ -31,10 +31,8 @@ from app.bench.retargeting.scores import Seen, costs, look, quality
 from app.bench.retargeting.speed import BUSY_SHARE, measure_speed
 from app.bench.retargeting.tables import markdown
 from app.bench.retargeting.targets import judge as judge_targets
-from app.bench.settings import BenchSettings
-from app.bench.temporal import without_nan
-from app.errors import UsageError
-from app.files import require_writable, write_atomically
+from app.bench.settings import BenchSettings, refuse_others
+from app.files import require_writable
 from app.machine import describe_machine, package_versions
 from retarget import load
 
@@ -49,8 +47,7 @@ def run_retarget(settings: BenchSettings) -> list[str]:
         UsageError: a flag of another benchmark is given.
         AppError, RetargetError, RobotError: a file, a config or a package is unusable.
     """
-    if settings.runs or settings.network is not None:
-        raise UsageError("--runs and --network are for bench temporal; bench retarget takes neither")
+    refuse_others("retarget", settings)
     # Read once, when torch is loaded: threads that spin while they wait take the cores from each other.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     output = settings.output or Path("runs") / time.strftime("bench-retarget-%Y%m%d-%H%M%S")
@@ -157,16 +154,11 @@ def _by_clip(shown: _Shown) -> list[dict[str, Any]]:
 
 def write_results(results: dict[str, Any], output: Path, also: Path | None) -> None:
     """retarget.json, retarget.md and the pictures in `output`; the JSON at `also` too."""
-    plain = without_nan(results)
-    text = json.dumps(plain, indent=1, ensure_ascii=False) + "\n"
-    for path in (output / "retarget.json", also):
-        if path is not None:
-            with write_atomically(path) as file:
-                file.write(text.encode())
-    pictures = draw(plain, output)
-    report = markdown(plain, {name: path.name for name, path in pictures.items()})
-    with write_atomically(output / "retarget.md") as file:
-        file.write(f"# Retargeting, measured\n\n{report}".encode())
+    save_results(results, output, "retarget", also, draw, _page)
+
+
+def _page(results: dict[str, Any], pictures: Mapping[str, str]) -> str:
+    return f"# Retargeting, measured\n\n{markdown(results, pictures)}"
 
 
 def _in_short(results: dict[str, Any]) -> list[str]:

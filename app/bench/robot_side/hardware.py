@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from app.bench.robot_side.killed_publisher import until
+from app.bench.robot_states import until
 from robot import connect
 from robot.can.bus import BusSettings
 from robot.emulator.process import EmulatorProcess

@@ -5,18 +5,16 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
-from app.errors import AppError
+from app.bench.robot_states import new_state, until
 from robot import RobotLink, spawn_simulation
 from robot.messages import RobotState
 
 FREEZE_MS, REST_MS, REST_RAD_S = 150.0, 300.0, 0.05
-_PATIENCE_S = 30.0
 _WATCH_S = 0.6
 _STILL_RAD = 1e-5  # between two states
 
@@ -37,7 +35,7 @@ def run_killed_publisher(trials: int, seed: int = 0) -> dict[str, Any]:
             finally:
                 publisher.kill()
             killed_ns = time.monotonic_ns()
-            speeds.append(float(np.abs(_new_state(link).dq_rad_s).max()))
+            speeds.append(float(np.abs(new_state(link).dq_rad_s).max()))
             states = _watch(link, killed_ns)
             publisher.wait()
             freeze_ms.append(_last_change_ms(states, killed_ns))
@@ -53,32 +51,10 @@ def run_killed_publisher(trials: int, seed: int = 0) -> dict[str, Any]:
     }
 
 
-def until(link: RobotLink, condition: Callable[[RobotState], bool], what: str) -> None:
-    """Wait for a state; AppError where it does not come."""
-    deadline_s = time.monotonic() + _PATIENCE_S
-    while not condition(_new_state(link)):
-        if time.monotonic() > deadline_s:
-            raise AppError(
-                f"the simulated robot did not {what} within {_PATIENCE_S:.0f} s; is the machine busy?"
-            )
-
-
-def _new_state(link: RobotLink) -> RobotState:
-    """The next state that comes."""
-    before = link.state()
-    deadline_s = time.monotonic() + _PATIENCE_S
-    while time.monotonic() < deadline_s:
-        state = link.state()
-        if state is not None and (before is None or state.seq != before.seq):
-            return state
-        time.sleep(0.001)
-    raise AppError("the simulated robot sends no state; is the machine busy?")
-
-
 def _watch(link: RobotLink, since_ns: int) -> list[RobotState]:
     states = []
     while time.monotonic_ns() - since_ns < _WATCH_S * 1e9:
-        states.append(_new_state(link))
+        states.append(new_state(link))
     return states
 
 

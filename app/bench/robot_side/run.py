@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from app.bench.results import without_nan
 from app.bench.robot_side.faults import Faults
 from app.bench.robot_side.hardware import (
     run_killed_robot_server,
@@ -19,9 +20,7 @@ from app.bench.robot_side.killed_publisher import run_killed_publisher
 from app.bench.robot_side.motion import generate
 from app.bench.robot_side.report import in_short, judge, markdown
 from app.bench.robot_side.soak import run_soak
-from app.bench.settings import BenchSettings
-from app.bench.temporal import without_nan
-from app.errors import UsageError
+from app.bench.settings import BenchSettings, refuse_others
 from app.files import require_writable, write_atomically
 from app.machine import describe_machine, package_versions
 
@@ -40,8 +39,7 @@ def run_robot(settings: BenchSettings) -> list[str]:
         UsageError: a flag of another benchmark is given.
         AppError, RobotError: a process does not start, or a file cannot be written.
     """
-    if settings.runs or settings.network is not None:
-        raise UsageError("--runs and --network are for bench temporal; bench robot takes neither")
+    refuse_others("robot", settings)
     output = settings.output or Path("runs") / time.strftime("bench-robot-%Y%m%d-%H%M%S")
     for path in (output / "robot.json", settings.json):
         if path is not None:

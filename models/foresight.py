@@ -1,0 +1,201 @@
+"""What a hand does next: carries its motion on, as far as that proved right lately, and lets rest be rest.
+
+The network's estimates are clean but timid: on average over all hands and views, standing still is the best
+bet. Here each part of the hand (wrist, five fingers, place) goes on at its present speed instead, with
+
+    braking     a part that slows down is taken to come to rest, so that a sudden stop is not overshot;
+    fading      the speed counts less with every slot further ahead;
+    trust       a part whose motion was foreseen too far of late is carried on less far, and the other way
+                round: what was foreseen is compared with what came, a moment later;
+    stillness   slower than the estimates tremble, nothing is foreseen, and the tremble is smoothed away.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.poses import Poses
+from models.rotations import axis_angle_from_matrix, matrix_from_axis_angle
+from models.window import SLOT_PERIOD_NS
+
+_JOINTS_OF_PART = (1, 3, 3, 3, 3, 3)  # wrist, then index, middle, pinky, ring, thumb
+_PLACE_UNITS_M = 0.1  # a place that moves by this counts like an angle of one radian
+_PART = np.repeat(np.arange(7), [*(3 * joints for joints in _JOINTS_OF_PART), 3])
+_SIZE = np.bincount(_PART)
+_HISTORY_NS = 4 * SLOT_PERIOD_NS
+_SAME_NS = 1_000_000  # estimates so near to a time are taken for those of that time
+_TINY = 1e-9
+
+
+@dataclass(frozen=True)
+class ForesightConfig:
+    """How far to trust motion.
+
+    Attributes:
+        still_rad: a part slower than this, radians a slot and joint angle (rms), is as good as still.
+        onset: how much the last step alone tells of motion; the rest is what it has in common with the step
+            before, and steps of a tremble have nothing in common.
+        smoothing: share of a new estimate that a still part takes over in a slot.
+        late_slots: how late the network's estimates are of moving parts: it averages noise away. Now is
+            carried on by this, too.
+        reach: how much further than its present speed says a part is carried on: the speed is that of the
+            middle of the last slot, and late as well.
+        braking, spurt: how much of a change of speed is carried on where a part slows down, speeds up.
+        most_rad: the way that a part is carried on at the most, radians a joint angle (rms): fast moves end
+            soon.
+        fading: share of the speed that is left after each slot ahead.
+        slots: motion is carried on for so long; then the network's own future goes on from there.
+        judged_slots: how far ahead what was foreseen is compared with what came.
+        memory_slots: for how long that counts.
+        doubt_rad2: of the prior, as a squared motion: a part that hardly moved is trusted as before.
+        most_trust: the largest factor on the motion.
+    """
+
+    still_rad: float = 0.012
+    onset: float = 0.0
+    smoothing: float = 0.09
+    late_slots: float = 1.2
+    reach: float = 2.1
+    braking: float = 4.0
+    spurt: float = 0.3
+    most_rad: float = 0.25
+    fading: float = 0.8
+    slots: int = 2
+    judged_slots: int = 2
+    memory_slots: float = 33.0
+    doubt_rad2: float = 0.3
+    most_trust: float = 1.2
+
+
+class Foresight:
+    """Keeps the last moments of one hand."""
+
+    def __init__(self, config: ForesightConfig | None = None) -> None:
+        self.config = config or ForesightConfig()
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the hand."""
+        self._was_right, self._was_foreseen = np.zeros(7), np.zeros(7)
+        self._forget_motion()
+
+    def _forget_motion(self) -> None:
+        self._seen: deque[tuple[int, np.ndarray, np.ndarray]] = deque()  # estimates: time, rotations, wrist
+        self._steady: tuple[int, np.ndarray, np.ndarray] | None = None  # the last one given out
+        self._foreseen: deque[tuple[int, np.ndarray]] = deque()  # when, and how far it would move
+
+    @property
+    def trust(self) -> np.ndarray:
+        """(7,) factor on the motion of wrist, fingers (MANO order) and place; 1 where nothing is known."""
+        doubt = self.config.doubt_rad2
+        return np.clip((self._was_right + doubt) / (self._was_foreseen + doubt), 0.0, self.config.most_trust)
+
+    def look(self, poses: Poses) -> Poses:
+        """The trajectory of a hand that was seen just now, from the network's.
+
+        Args:
+            poses: now and instants one slot apart.
+        """
+        config = self.config
+        t_ns, rotations, wrist_m = int(poses.t_ns[0]), poses.rotations[0], poses.wrist_m[0]
+        if self._seen and t_ns - self._seen[-1][0] > _HISTORY_NS:
+            self._forget_motion()
+        self._seen.append((t_ns, rotations, wrist_m))
+        while len(self._seen) > 2 and self._seen[1][0] <= t_ns - _HISTORY_NS:
+            self._seen.popleft()
+        last, before = self._step(t_ns), self._step(t_ns - SLOT_PERIOD_NS)
+        speed2, speed2_before = _per_part(last, last), _per_part(before, before)
+        along = _per_part(last, before)
+        sure = config.onset * speed2 + (1.0 - config.onset) * np.clip(along, 0.0, None)
+        moving = sure / (sure + _SIZE * config.still_rad**2)
+        ratio = along / (speed2 + _TINY)  # the speed a slot ago, along and relative to this
+        slower = np.clip(1.0 - config.braking * (ratio - 1.0), 0.0, 1.0)
+        faster = 1.0 + config.spurt * np.clip(1.0 - ratio, 0.0, 1.0)
+        known = speed2_before > _TINY
+        motion = last * np.where(known, np.where(ratio > 1.0, slower, faster), 1.0)[_PART]
+        self._judge(t_ns)
+        self._foreseen.append((t_ns, config.judged_slots * motion))
+        now = self._steadied(t_ns, rotations, wrist_m, moving)
+        carried = config.reach * (moving * self.trust)[_PART] * motion
+        ahead = np.minimum(np.arange(len(poses.t_ns)), config.slots)
+        far = config.late_slots + (1.0 - config.fading**ahead) / (1.0 - config.fading)
+        moved = _no_further(far[:, None] * carried, config.most_rad)
+        turns = matrix_from_axis_angle(moved[:, :48].reshape(-1, 16, 3))
+        # Beyond that the network knows better: what it adds from there on is added here, too.
+        end = min(config.slots, len(ahead) - 1)
+        after = np.maximum(np.arange(len(ahead)), end)
+        onward = poses.rotations[after] @ np.swapaxes(poses.rotations[end], -1, -2)
+        onward_m = poses.wrist_m[after] - poses.wrist_m[end]
+        wrist_m = now[1] + _PLACE_UNITS_M * moved[:, 48:] + onward_m
+        return Poses(poses.t_ns, onward @ turns @ now[0], wrist_m)
+
+    def _step(self, t_ns: int) -> np.ndarray:
+        """(51,) how the hand moved in the slot that ended at `t_ns`; zero where that is not known."""
+        start, end = self._at(t_ns - SLOT_PERIOD_NS), self._at(t_ns)
+        if start is None or end is None:
+            return np.zeros(len(_PART))
+        return _between(start, end)
+
+    def _at(self, t_ns: int) -> tuple[np.ndarray, np.ndarray] | None:
+        """Rotations and wrist at a time between estimates; None before the first."""
+        seen = self._seen
+        if t_ns < seen[0][0] - _SAME_NS:
+            return None
+        after = next((i for i, one in enumerate(seen) if one[0] >= t_ns - _SAME_NS), len(seen) - 1)
+        if after == 0 or abs(seen[after][0] - t_ns) <= _SAME_NS:
+            return seen[after][1:]
+        (t0_ns, *start), (t1_ns, *end) = seen[after - 1], seen[after]
+        share = (t_ns - t0_ns) / (t1_ns - t0_ns)
+        return _moved((start[0], start[1]), share * _between((start[0], start[1]), (end[0], end[1])))
+
+    def _judge(self, t_now_ns: int) -> None:
+        """Compare what was foreseen for a moment that is past by now with what came."""
+        wait_ns = self.config.judged_slots * SLOT_PERIOD_NS
+        while self._foreseen and self._foreseen[0][0] + wait_ns <= t_now_ns:
+            t_ns, foreseen = self._foreseen.popleft()
+            start, end = self._at(t_ns), self._at(t_ns + wait_ns)
+            if start is None or end is None:
+                continue
+            kept = np.exp(-1.0 / self.config.memory_slots)
+            self._was_right = kept * self._was_right + _per_part(foreseen, _between(start, end))
+            self._was_foreseen = kept * self._was_foreseen + _per_part(foreseen, foreseen)
+
+    def _steadied(
+        self, t_ns: int, rotations: np.ndarray, wrist_m: np.ndarray, moving: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The estimate with the tremble of still parts smoothed away."""
+        if self._steady is not None:
+            t_before_ns, *before = self._steady
+            slots = (t_ns - t_before_ns) / SLOT_PERIOD_NS
+            still = 1.0 - (1.0 - self.config.smoothing) ** slots
+            share = still + (1.0 - still) * moving
+            start = before[0], before[1]
+            rotations, wrist_m = _moved(start, share[_PART] * _between(start, (rotations, wrist_m)))
+        self._steady = (t_ns, rotations, wrist_m)
+        return rotations, wrist_m
+
+
+def _no_further(motions: np.ndarray, most_rad: float) -> np.ndarray:
+    """Motions (K,51) shortened, part by part, so that none is longer than `most_rad`, short ones hardly."""
+    length2 = np.array([_per_part(motion, motion) for motion in motions]) / _SIZE
+    return motions / np.sqrt(1.0 + length2 / most_rad**2)[:, _PART]
+
+
+def _moved(start: tuple[np.ndarray, np.ndarray], motion: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rotations (16,3,3) and wrist (3,) after a motion (51,), see `_between`."""
+    turns = matrix_from_axis_angle(motion[:48].reshape(16, 3))
+    return turns @ start[0], start[1] + _PLACE_UNITS_M * motion[48:]
+
+
+def _between(start: tuple[np.ndarray, np.ndarray], end: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+    """(51,) from one hand to another: axis-angle of 16 rotations, then the wrist's way in _PLACE_UNITS_M."""
+    turn = axis_angle_from_matrix(end[0] @ np.swapaxes(start[0], -1, -2))
+    return np.concatenate([turn.ravel(), (end[1] - start[1]) / _PLACE_UNITS_M])
+
+
+def _per_part(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """(7,) dot products of motions (51,), part by part."""
+    return np.bincount(_PART, a * b)

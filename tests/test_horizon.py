@@ -1,0 +1,96 @@
+"""Where messages are aimed: age, camera and actuator delay made up for, the last one measured."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from app.actuator_delay import ActuatorDelay
+from app.horizon import TYPICAL_ACTUATOR_MS, Horizon
+from calibration.delays import Delays, load_delays, save_delays
+from calibration.errors import CalibrationError
+from robot import RobotState
+
+MS = 1_000_000
+NAMES = tuple(f"joint_{i}" for i in range(4))
+
+
+def state_of(t_ms: float, late_ms: float, mode: str = "TRACKING", speed: float = 1.0) -> RobotState:
+    """Four joints that swing at 1 Hz, so many ms behind their targets."""
+
+    def angle(at_ms: float) -> np.ndarray:
+        return np.sin(2e-3 * np.pi * speed * at_ms + np.arange(4.0))
+
+    q, later, target = angle(t_ms), angle(t_ms + 0.1), angle(t_ms + late_ms)
+    return RobotState(int(t_ms), int(t_ms * MS), mode, NAMES, q, (later - q) * 1e4, target)
+
+
+def run(late_ms: float, known_ms: float = 15.0, **how: float) -> float:
+    delay = ActuatorDelay(known_ms)
+    for t_ms in range(0, 4000, 33):
+        delay.observe(state_of(t_ms, late_ms, **how))
+    return delay.ms
+
+
+@pytest.mark.parametrize("late_ms", [0.0, 14.0, 40.0])
+def test_the_delay_of_moving_joints_is_found(late_ms):
+    assert run(late_ms) == pytest.approx(late_ms, abs=0.1 * late_ms + 1.0)
+
+
+def test_nothing_is_learnt_at_rest_or_while_the_robot_does_not_follow():
+    assert run(60.0, speed=0.01) == 15.0
+    assert run(60.0, mode="ENGAGING") == 15.0
+
+
+def test_a_state_that_was_seen_already_counts_once():
+    delay, again = ActuatorDelay(15.0), ActuatorDelay(15.0)
+    for t_ms in range(0, 1000, 33):
+        delay.observe(state_of(t_ms, 40.0))
+        for _ in range(5):
+            again.observe(state_of(t_ms, 40.0))
+    assert again.ms == delay.ms
+
+
+def test_a_robot_that_is_stuck_does_not_send_the_horizon_far_away():
+    delay = ActuatorDelay(15.0)
+    for t_ms in range(0, 4000, 33):
+        moving = state_of(t_ms, 0.0)
+        delay.observe(replace(moving, target_rad=moving.q_rad + 9.0 * moving.dq_rad_s))
+    assert delay.ms <= 150.0
+
+
+def test_auto_aims_at_the_instant_of_actuation():
+    horizon = Horizon(None, Delays(camera_ms=12.0, actuator_ms=20.0))
+    assert horizon.ahead_ms(18.0) == 50.0
+    for t_ms in range(0, 4000, 33):
+        horizon.follow(state_of(t_ms, 40.0))
+    assert horizon.ahead_ms(18.0) == pytest.approx(70.0, abs=5.0)
+
+
+def test_a_fixed_horizon_stays_what_it_is():
+    horizon = Horizon(66.0)
+    for t_ms in range(0, 4000, 33):
+        horizon.follow(state_of(t_ms, 40.0))
+    assert horizon.ahead_ms(18.0) == 66.0
+    assert horizon.predicts
+    assert not Horizon(0.0).predicts
+
+
+def test_without_calibration_the_joints_are_taken_for_typical_ones():
+    assert Horizon(None).ahead_ms(0.0) == TYPICAL_ACTUATOR_MS
+
+
+def test_delays_survive_on_disk_and_absence_is_no_error(tmp_path):
+    path = tmp_path / "deep" / "delays.json"
+    assert load_delays(path) == Delays()
+    assert load_delays(save_delays(Delays(33.0, None), path)) == Delays(33.0, None)
+
+
+@pytest.mark.parametrize("content", ["{", "[1]", '{"camera_ms": "soon"}', '{"camera_ms": -1}', '{"lens": 1}'])
+def test_a_file_that_holds_no_delays_is_refused_in_one_sentence(tmp_path, content):
+    path = tmp_path / "delays.json"
+    path.write_text(content)
+    with pytest.raises(CalibrationError, match="delete it, or give camera_ms, actuator_ms"):
+        load_delays(path)
