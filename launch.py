@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import importlib
 import io
 import logging
 import os
 import signal
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -138,6 +140,14 @@ class CheckHand:
         return status
 
 
+BENCHMARKS = {
+    "temporal": "app.bench.temporal:run_temporal",
+    "retarget": "app.bench.retargeting.run:run_retarget",
+    "robot": "app.bench.robot_side.run:run_robot",
+    "latency": "app.bench.latency.run:run_latency",
+}
+
+
 @dataclass(frozen=True)
 class Bench:
     """Measure a part of the program against the truth and against simpler methods."""
@@ -146,22 +156,28 @@ class Bench:
     """temporal: errors, jitter, lag, prediction and speed of everything that smooths. retarget: our solver
     beside dex-retargeting and dexi-rs, if installed: time, cost, pinches, collisions. robot: killed
     publishers and servers, the stop, the 333 Hz loop, a faulty network. latency: from the motion of a hand to
-    that of the robot's joints, in real time, beside filters and a pipeline of public packages."""
+    that of the robot's joints, in real time, beside filters and a pipeline of public packages. all: one after
+    the other, each into a folder of its own in --output."""
     settings: Annotated[BenchSettings, tyro.conf.OmitArgPrefixes] = field(default_factory=BenchSettings)
 
     def run(self) -> int:
         logging.getLogger("app.bench").setLevel(logging.INFO)
-        if self.what == "retarget":
-            from app.bench.retargeting.run import run_retarget as run_bench
-        elif self.what == "robot":
-            from app.bench.robot_side.run import run_robot as run_bench
-        elif self.what == "latency":
-            from app.bench.latency.run import run_latency as run_bench
+        if self.what == "all":
+            from app.bench.everything import run_all
+
+            lines = run_all(self.settings, {name: _benchmark(name) for name in BENCHMARKS})
         else:
-            from app.bench.temporal import run_temporal as run_bench
-        for line in run_bench(self.settings):
+            lines = _benchmark(self.what)(self.settings)
+        for line in lines:
             print(line)
         return 0
+
+
+def _benchmark(name: str) -> Callable[[BenchSettings], list[str]]:
+    """How to run a benchmark; each imports what it needs only when it is asked for."""
+    module, function = BENCHMARKS[name].split(":")
+    run: Callable[[BenchSettings], list[str]] = getattr(importlib.import_module(module), function)
+    return run
 
 
 @dataclass(frozen=True)

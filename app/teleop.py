@@ -128,7 +128,7 @@ def _set_up(
         load_temporal(settings.temporal, settings.network),
         load_retargeter(f"allegro_{hand}"),
         clock,
-        Horizon(parse_horizon_ms(settings.horizon_ms), load_delays()),
+        Horizon(parse_horizon_ms(settings.horizon_ms), load_delays().for_source(source.live)),
     )
     # What has no end would fill the memory with rows that nobody asked for.
     keep_trace = settings.trace is not None or (headless and source.frame_count is not None)

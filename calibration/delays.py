@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 from platformdirs import user_config_path
@@ -33,6 +33,10 @@ class Delays:
                 raise CalibrationError(
                     f"{delay.name} is {value}; give milliseconds from 0 to {LONGEST_MS:.0f}"
                 )
+
+    def for_source(self, live: bool) -> Delays:
+        """The delays that count: files carry the true times of their frames, only cameras are late."""
+        return self if live else replace(self, camera_ms=None)
 
 
 def delays_path() -> Path:

@@ -82,6 +82,12 @@ def test_without_calibration_the_joints_are_taken_for_typical_ones():
     assert Horizon(None).ahead_ms(0.0) == TYPICAL_ACTUATOR_MS
 
 
+def test_only_cameras_are_late():
+    delays = Delays(camera_ms=33.0, actuator_ms=20.0)
+    assert delays.for_source(live=True) == delays
+    assert delays.for_source(live=False) == Delays(None, 20.0)
+
+
 def test_delays_survive_on_disk_and_absence_is_no_error(tmp_path):
     path = tmp_path / "deep" / "delays.json"
     assert load_delays(path) == Delays()

@@ -8,7 +8,7 @@ from typing import Literal
 
 from app.errors import UsageError
 
-Benchmark = Literal["temporal", "retarget", "robot", "latency"]
+Benchmark = Literal["temporal", "retarget", "robot", "latency", "all"]
 
 
 @dataclass(frozen=True)
