@@ -39,8 +39,8 @@ class ForesightConfig:
         onset: how much the last step alone tells of motion; the rest is what it has in common with the step
             before, and steps of a tremble have nothing in common.
         smoothing: share of a new estimate that a still part takes over in a slot.
-        late_slots: how late the network's estimates are of moving parts: it averages noise away. Now is
-            carried on by this, too.
+        late_slots: how late the network's estimates are of moving parts: it averages noise away. What is
+            ahead makes up for it; now does not, as it would tremble more than it gains.
         reach: how much further than its present speed says a part is carried on: the speed is that of the
             middle of the last slot, and late as well.
         braking, spurt: how much of a change of speed is carried on where a part slows down, speeds up.
@@ -122,6 +122,7 @@ class Foresight:
         carried = config.reach * (moving * self.trust)[_PART] * motion
         ahead = np.minimum(np.arange(len(poses.t_ns)), config.slots)
         far = config.late_slots + (1.0 - config.fading**ahead) / (1.0 - config.fading)
+        far[0] = 0.0
         moved = _no_further(far[:, None] * carried, config.most_rad)
         turns = matrix_from_axis_angle(moved[:, :48].reshape(-1, 16, 3))
         # Beyond that the network knows better: what it adds from there on is added here, too.

@@ -74,12 +74,19 @@ class PoseBertStage:
 
     name = "posebert"
 
-    def __init__(self, file: Path, model: HandModel | None = None, ahead_s: float = AHEAD_S) -> None:
+    def __init__(
+        self,
+        file: Path,
+        model: HandModel | None = None,
+        ahead_s: float = AHEAD_S,
+        foresight: Foresight | None = None,
+    ) -> None:
         """
         Args:
             file: written by `models.export`.
             model: the operator's hand, for the keypoints given out; None is the mean hand.
             ahead_s: how far past the newest frame trajectories are to reach; networks may know more.
+            foresight: what comes after the network; None is the usual one.
 
         Raises:
             ModelError: the file cannot be read or is no such network.
@@ -108,7 +115,7 @@ class PoseBertStage:
         self._ahead_ns = instants[instants * SLOT_PERIOD_NS <= ahead_s * 1e9] * SLOT_PERIOD_NS
         self.horizon_s = self._ahead_ns[1:] * 1e-9
         self._t_detected_ns: int | None = None  # capture time of the newest detection used
-        self._foresight = Foresight()
+        self._foresight = Foresight() if foresight is None else foresight
         self._last: Poses | None = None  # given out when the hand was last seen
         self._t_said_ns = 0  # when anything was given out last
         self._rejoining: Rejoining | None = None
