@@ -93,11 +93,15 @@ class Foresight:
         doubt = self.config.doubt_rad2
         return np.clip((self._was_right + doubt) / (self._was_foreseen + doubt), 0.0, self.config.most_trust)
 
-    def look(self, poses: Poses) -> Poses:
-        """The trajectory of a hand that was seen just now, from the network's.
+    def look(self, poses: Poses) -> tuple[Poses, Poses]:
+        """What a hand that was seen just now will do, from what the network says.
 
         Args:
             poses: now and instants one slot apart.
+
+        Returns:
+            The trajectory to be followed, ahead of the estimate's own lateness from the next slot on; and the
+            one on which the estimate itself goes on if nothing more is seen.
         """
         config = self.config
         t_ns, rotations, wrist_m = int(poses.t_ns[0]), poses.rotations[0], poses.wrist_m[0]
@@ -118,20 +122,27 @@ class Foresight:
         motion = last * np.where(known, np.where(ratio > 1.0, slower, faster), 1.0)[_PART]
         self._judge(t_ns)
         self._foreseen.append((t_ns, config.judged_slots * motion))
-        now = self._steadied(t_ns, rotations, wrist_m, moving)
-        carried = config.reach * (moving * self.trust)[_PART] * motion
+        # Of a hand that has only just come nobody can tell tremble from motion.
+        fresh = self._at(t_ns - 2 * SLOT_PERIOD_NS) is None
+        now = self._steadied(t_ns, rotations, wrist_m, np.ones(7) if fresh else moving)
+        going = (moving * self.trust)[_PART] * motion
         ahead = np.minimum(np.arange(len(poses.t_ns)), config.slots)
-        far = config.late_slots + (1.0 - config.fading**ahead) / (1.0 - config.fading)
-        far[0] = 0.0
-        moved = _no_further(far[:, None] * carried, config.most_rad)
-        turns = matrix_from_axis_angle(moved[:, :48].reshape(-1, 16, 3))
+        own = (1.0 - config.fading**ahead) / (1.0 - config.fading)
+        led = config.reach * (own + config.late_slots)
+        led[0] = 0.0
         # Beyond that the network knows better: what it adds from there on is added here, too.
         end = min(config.slots, len(ahead) - 1)
         after = np.maximum(np.arange(len(ahead)), end)
         onward = poses.rotations[after] @ np.swapaxes(poses.rotations[end], -1, -2)
         onward_m = poses.wrist_m[after] - poses.wrist_m[end]
-        wrist_m = now[1] + _PLACE_UNITS_M * moved[:, 48:] + onward_m
-        return Poses(poses.t_ns, onward @ turns @ now[0], wrist_m)
+
+        def carried(slots: np.ndarray) -> Poses:
+            moved = _no_further(slots[:, None] * going, config.most_rad)
+            turns = matrix_from_axis_angle(moved[:, :48].reshape(-1, 16, 3))
+            wrist_m = now[1] + _PLACE_UNITS_M * moved[:, 48:] + onward_m
+            return Poses(poses.t_ns, onward @ turns @ now[0], wrist_m)
+
+        return carried(led), carried(own)
 
     def _step(self, t_ns: int) -> np.ndarray:
         """(51,) how the hand moved in the slot that ended at `t_ns`; zero where that is not known."""

@@ -117,6 +117,7 @@ class PoseBertStage:
         self._t_detected_ns: int | None = None  # capture time of the newest detection used
         self._foresight = Foresight() if foresight is None else foresight
         self._last: Poses | None = None  # given out when the hand was last seen
+        self._own: Poses | None = None  # how the estimate itself goes on from there
         self._t_said_ns = 0  # when anything was given out last
         self._rejoining: Rejoining | None = None
 
@@ -134,15 +135,18 @@ class PoseBertStage:
         gap_s = 0.0 if self._t_detected_ns is None else (t_seen_ns - self._t_detected_ns) * 1e-9
         if new:
             self._t_detected_ns = t_seen_ns
-        if new or self._last is None:
+        if new or self._last is None or self._own is None:
             pose = self._estimate(window)
             if not np.isfinite(pose).all():
                 return self._lost(window.hand, t_ns)
             poses = Poses(t_ns, decode_6d(pose[:, :96].reshape(-1, 16, 6)), wrist_of_location(pose[:, 96:]))
-            poses = self._rejoined(self._foresight.look(poses), gap_s)
-            self._last = poses
-        else:
-            poses = self._last.from_on(t_ns)  # what was foreseen comes true until something else is seen
+            poses, own = self._foresight.look(poses)
+            self._rejoin(poses, gap_s)
+            if self._rejoining is not None:
+                poses, own = self._rejoining.led_over(poses), self._rejoining.led_over(own)
+            self._last, self._own = poses, own
+        else:  # what was foreseen comes true until something else is seen
+            poses = self._last.from_on(t_ns).beginning_with(*self._own.at(t_now_ns))
         self._t_said_ns = t_now_ns
         rotations, wrist_m = poses.rotations, poses.wrist_m
         keypoints_m = self._model.keypoints(rotations)
@@ -160,7 +164,7 @@ class PoseBertStage:
         self._encoder.reset()
         self._foresight.reset()
         self._t_detected_ns = None
-        self._last = None
+        self._last = self._own = None
         self._rejoining = None
 
     def _lost(self, hand: Hand, t_ns: np.ndarray) -> HandTrajectory:
@@ -175,20 +179,16 @@ class PoseBertStage:
         (pose,) = self._session.run(None, inputs)
         return pose[0, -self._instants :][: len(self._ahead_ns)].astype(np.float64)
 
-    def _rejoined(self, poses: Poses, gap_s: float) -> Poses:
-        """The poses, led over from what was predicted in a gap of so many seconds that has just ended."""
+    def _rejoin(self, poses: Poses, gap_s: float) -> None:
+        """Begin to lead the poses over from what was predicted in a gap of so many seconds, or end it."""
         t_now_ns = int(poses.t_ns[0])
         followed = (t_now_ns - self._t_said_ns) * 1e-9 <= FOLLOWED_S
-        if gap_s > FADED_GAP_S and self._last is not None and followed:
-            predicted, wrist_m = self._last.at(t_now_ns)
+        if gap_s > FADED_GAP_S and self._own is not None and followed:
+            predicted, wrist_m = self._own.at(t_now_ns)
             turn = axis_angle_from_matrix(predicted @ np.swapaxes(poses.rotations[0], -1, -2))
             self._rejoining = Rejoining(t_now_ns, turn, wrist_m - poses.wrist_m[0])
-        if self._rejoining is None:
-            return poses
-        if (t_now_ns - self._rejoining.t_ns) * 1e-9 >= REJOIN_S:
+        elif self._rejoining is not None and (t_now_ns - self._rejoining.t_ns) * 1e-9 >= REJOIN_S:
             self._rejoining = None
-            return poses
-        return self._rejoining.led_over(poses)
 
 
 def load(path: str | Path, model: HandModel | None = None, ahead_s: float = AHEAD_S) -> PoseBertStage:

@@ -35,3 +35,11 @@ class Poses:
         """These hands at other instants t_ns (K,)."""
         rotations, wrist_m = zip(*(self.at(int(one_ns)) for one_ns in t_ns), strict=True)
         return Poses(t_ns, np.array(rotations), np.array(wrist_m))
+
+    def beginning_with(self, rotations: np.ndarray, wrist_m: np.ndarray) -> Poses:
+        """These hands, but for the first."""
+        return Poses(
+            self.t_ns,
+            np.concatenate([rotations[None], self.rotations[1:]]),
+            np.concatenate([wrist_m[None], self.wrist_m[1:]]),
+        )

@@ -193,8 +193,8 @@ def test_a_run_and_its_exported_network_agree(sequences, run_folder):
     network = run_folder / "posebert.onnx"
 
     class Nothing(Foresight):
-        def look(self, poses: Poses) -> Poses:
-            return poses
+        def look(self, poses: Poses) -> tuple[Poses, Poses]:
+            return poses, poses
 
     def stage() -> posebert_stage.PoseBertStage:
         return posebert_stage.PoseBertStage(network, ahead_s=AHEAD_S, foresight=Nothing())

@@ -33,7 +33,7 @@ def bend(poses: Poses) -> np.ndarray:
 
 def watch(angles_rad, config: ForesightConfig = PLAIN, period_ns: int = SLOT_PERIOD_NS) -> list[Poses]:
     foresight = Foresight(config)
-    return [foresight.look(poses_at(i * period_ns, float(a))) for i, a in enumerate(angles_rad)]
+    return [foresight.look(poses_at(i * period_ns, float(a)))[0] for i, a in enumerate(angles_rad)]
 
 
 def test_steady_motion_is_carried_on_whatever_the_frame_rate():
@@ -54,7 +54,7 @@ def test_only_the_part_that_moves_is_carried_on():
 def test_the_place_of_the_hand_is_carried_on_too():
     foresight = Foresight(PLAIN)
     for i in range(20):
-        said = foresight.look(poses_at(i * SLOT_PERIOD_NS, 0.0, 0.01 * i))
+        said, _ = foresight.look(poses_at(i * SLOT_PERIOD_NS, 0.0, 0.01 * i))
     np.testing.assert_allclose(said.wrist_m[:4, 0], 0.01 * np.arange(19, 23), atol=2e-3)
 
 
@@ -103,8 +103,17 @@ def test_a_pause_without_sight_ends_the_motion_but_not_the_trust():
     for i in range(20):
         foresight.look(poses_at(i * SLOT_PERIOD_NS, 0.1 * i))
     trust = foresight.trust
-    said = foresight.look(poses_at(40 * SLOT_PERIOD_NS, 0.0))
+    said, _ = foresight.look(poses_at(40 * SLOT_PERIOD_NS, 0.0))
     np.testing.assert_allclose(bend(said), 0.0, atol=1e-9)
     np.testing.assert_array_equal(foresight.trust, trust)
     foresight.reset()
     np.testing.assert_array_equal(foresight.trust, 1.0)
+
+
+def test_the_estimate_goes_on_without_a_jump_beside_what_is_led():
+    foresight = Foresight()
+    for i in range(20):
+        led, own = foresight.look(poses_at(i * SLOT_PERIOD_NS, 0.1 * i))
+    assert bend(own)[0] == bend(led)[0]
+    assert 0.05 < bend(own)[1] - bend(own)[0] < 0.12
+    assert bend(led)[1] > bend(own)[1] + 0.05

@@ -148,7 +148,7 @@ def test_single_lost_frames_cost_no_delay(untrained):
     every_other = [seen(i) if i % 2 else missing(i) for i in range(1, 60)]
     for trajectory in run(untrained, every_other)[::2]:
         i = trajectory.t_capture_ns // SLOT_PERIOD_NS
-        np.testing.assert_allclose(trajectory.wrist_m[0], WRIST_M[i], atol=2e-3)
+        np.testing.assert_allclose(trajectory.wrist_m[0], WRIST_M[i], atol=3e-3)
 
 
 def test_a_network_that_gives_no_numbers_loses_the_hand(untrained, monkeypatch):

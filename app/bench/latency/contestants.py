@@ -8,7 +8,7 @@ from app.settings import TemporalChoice
 
 SHOWN = {"none": "none", "one-euro": "One-Euro", "posebert": "PoseBERT"}
 OFF, AUTO = "0", "auto"
-FIXED_MS = (33, 66, 100)
+FIXED_MS = (66,)
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ FULL = (
 QUICK = tuple(one for one in FULL if one not in (NONE_AUTO, *POSEBERT_FIXED))
 """Each costs a quarter of a minute: what says least is left out."""
 SUBJECT = POSEBERT_AUTO.name
-DROPPED = (POSEBERT_AUTO, ONE_EURO_AUTO, NONE_AUTO)
+DROPPED = (POSEBERT_AUTO,)
 """Those that are shown frames without a picture."""
 
 
