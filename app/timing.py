@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ PERCENTILES = (50, 95, 99)
 
 _SHORTEST_MS, _LONGEST_MS = 1e-3, 1e6
 _STEP = 1.005  # from one bin to the next: percentiles are right to half a percent
-_BINS = int(np.ceil(np.log(_LONGEST_MS / _SHORTEST_MS) / np.log(_STEP))) + 2
+_BINS = math.ceil(math.log(_LONGEST_MS / _SHORTEST_MS) / math.log(_STEP)) + 2
 
 
 class Durations:
@@ -32,8 +33,8 @@ class Durations:
         """Count one duration, ms; what is below a microsecond counts as that."""
         self.count += 1
         self.max_ms = max(self.max_ms, duration_ms)
-        above = np.log(max(duration_ms, _SHORTEST_MS) / _SHORTEST_MS) / np.log(_STEP)
-        self._bins[min(round(float(above)), _BINS - 1)] += 1
+        above = math.log(max(duration_ms, _SHORTEST_MS) / _SHORTEST_MS) / math.log(_STEP)
+        self._bins[min(round(above), _BINS - 1)] += 1
 
     def summary(self) -> dict[str, float] | None:
         """p50, p95, p99 and max, ms; None before the first."""

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(ROOT / "docs"))
+
+from measured import NotWrittenError, one_deeper, write_block
 
 from app.bench.robot_side.report import markdown, promises
 
 PAGE = ROOT / "docs" / "safety.md"
 README = ROOT / "README.md"
+SCRIPT = "make_robot.py"
 
 
 def main() -> None:
@@ -27,18 +30,11 @@ def main() -> None:
     )
     parser.add_argument("results", type=Path, help="robot.json")
     results = json.loads(parser.parse_args().results.read_text(encoding="utf-8"))
-    report = re.sub("^## ", "### ", markdown(results), flags=re.MULTILINE)  # the page has a heading
-    for path, name, text in ((PAGE, "measured", report), (README, "robot", promises(results))):
-        block = re.compile(rf"(<!-- {name}: [^\n]*-->\n).*?(<!-- /{name} -->)", re.DOTALL)
-        page = path.read_text(encoding="utf-8")
-        places = [m for m in block.finditer(page) if "make_robot" in m[1]]
-        if len(places) != 1:
-            parser.error(
-                f"{path} has no block <!-- {name}: … make_robot … --> … <!-- /{name} --> to write into"
-            )
-        found = places[0]
-        page = page[: found.start()] + found[1] + text + found[2] + page[found.end() :]
-        path.write_text(page, encoding="utf-8")
+    try:
+        write_block(PAGE, "measured", SCRIPT, one_deeper(markdown(results)))
+        write_block(README, "robot", SCRIPT, promises(results))
+    except NotWrittenError as error:
+        parser.error(str(error))
 
 
 if __name__ == "__main__":

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
+import sys
 from pathlib import Path
 from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from measured import NotWrittenError, write_block
 
 README = Path(__file__).resolve().parent.parent / "README.md"
 HEADER = (
@@ -49,9 +53,10 @@ def main() -> None:
         "with the simulated hand running on the same machine; medians.\n"
     )
     table = where + "\n" + HEADER + "".join(row(report) for report in reports)
-    text = README.read_text(encoding="utf-8")
-    pattern = r"(<!-- measured: [^\n]*-->\n).*?(<!-- /measured -->)"
-    README.write_text(re.sub(pattern, lambda m: m[1] + table + m[2], text, flags=re.DOTALL), encoding="utf-8")
+    try:
+        write_block(README, "measured", "make_tables.py", table)
+    except NotWrittenError as error:
+        parser.error(str(error))
 
 
 if __name__ == "__main__":

@@ -21,6 +21,9 @@ from models.poses import Poses
 from models.rotations import axis_angle_from_matrix, matrix_from_axis_angle
 from models.window import SLOT_PERIOD_NS
 
+Hand = tuple[np.ndarray, np.ndarray]
+"""One hand: rotations (16,3,3), MANO order, the wrist's in camera axes; and the wrist (3,), camera frame."""
+
 _JOINTS_OF_PART = (1, 3, 3, 3, 3, 3)  # wrist, then index, middle, pinky, ring, thumb
 _PLACE_UNITS_M = 0.1  # a place that moves by this counts like an angle of one radian
 _PART = np.repeat(np.arange(7), [*(3 * joints for joints in _JOINTS_OF_PART), 3])
@@ -35,9 +38,8 @@ class ForesightConfig:
     """How far to trust motion.
 
     Attributes:
-        still_rad: a part slower than this, radians a slot and joint angle (rms), is as good as still.
-        onset: how much the last step alone tells of motion; the rest is what it has in common with the step
-            before, and steps of a tremble have nothing in common.
+        still_rad: a part slower than this, radians a slot and joint angle (rms), is as good as still. What
+            counts is what a step has in common with the one before: steps of a tremble have nothing.
         smoothing: share of a new estimate that a still part takes over in a slot.
         late_slots: how late the network's estimates are of moving parts: it averages noise away. What is
             ahead makes up for it; now does not, as it would tremble more than it gains.
@@ -55,7 +57,6 @@ class ForesightConfig:
     """
 
     still_rad: float = 0.012
-    onset: float = 0.0
     smoothing: float = 0.09
     late_slots: float = 1.2
     reach: float = 2.1
@@ -83,8 +84,8 @@ class Foresight:
         self._forget_motion()
 
     def _forget_motion(self) -> None:
-        self._seen: deque[tuple[int, np.ndarray, np.ndarray]] = deque()  # estimates: time, rotations, wrist
-        self._steady: tuple[int, np.ndarray, np.ndarray] | None = None  # the last one given out
+        self._seen: deque[tuple[int, Hand]] = deque()  # estimates, with their times
+        self._steady: tuple[int, Hand] | None = None  # the last one given out
         self._foreseen: deque[tuple[int, np.ndarray]] = deque()  # when, and how far it would move
 
     @property
@@ -104,17 +105,17 @@ class Foresight:
             one on which the estimate itself goes on if nothing more is seen.
         """
         config = self.config
-        t_ns, rotations, wrist_m = int(poses.t_ns[0]), poses.rotations[0], poses.wrist_m[0]
+        t_ns, hand = int(poses.t_ns[0]), (poses.rotations[0], poses.wrist_m[0])
         if self._seen and t_ns - self._seen[-1][0] > _HISTORY_NS:
             self._forget_motion()
-        self._seen.append((t_ns, rotations, wrist_m))
+        self._seen.append((t_ns, hand))
         while len(self._seen) > 2 and self._seen[1][0] <= t_ns - _HISTORY_NS:
             self._seen.popleft()
         last, before = self._step(t_ns), self._step(t_ns - SLOT_PERIOD_NS)
         speed2, speed2_before = _per_part(last, last), _per_part(before, before)
         along = _per_part(last, before)
-        sure = config.onset * speed2 + (1.0 - config.onset) * np.clip(along, 0.0, None)
-        moving = sure / (sure + _SIZE * config.still_rad**2)
+        common = np.clip(along, 0.0, None)
+        moving = common / (common + _SIZE * config.still_rad**2)
         ratio = along / (speed2 + _TINY)  # the speed a slot ago, along and relative to this
         slower = np.clip(1.0 - config.braking * (ratio - 1.0), 0.0, 1.0)
         faster = 1.0 + config.spurt * np.clip(1.0 - ratio, 0.0, 1.0)
@@ -124,7 +125,7 @@ class Foresight:
         self._foreseen.append((t_ns, config.judged_slots * motion))
         # Of a hand that has only just come nobody can tell tremble from motion.
         fresh = self._at(t_ns - 2 * SLOT_PERIOD_NS) is None
-        now = self._steadied(t_ns, rotations, wrist_m, np.ones(7) if fresh else moving)
+        now = self._steadied(t_ns, hand, np.ones(7) if fresh else moving)
         going = (moving * self.trust)[_PART] * motion
         ahead = np.minimum(np.arange(len(poses.t_ns)), config.slots)
         own = (1.0 - config.fading**ahead) / (1.0 - config.fading)
@@ -151,17 +152,16 @@ class Foresight:
             return np.zeros(len(_PART))
         return _between(start, end)
 
-    def _at(self, t_ns: int) -> tuple[np.ndarray, np.ndarray] | None:
-        """Rotations and wrist at a time between estimates; None before the first."""
+    def _at(self, t_ns: int) -> Hand | None:
+        """The hand at a time between estimates; None before the first."""
         seen = self._seen
         if t_ns < seen[0][0] - _SAME_NS:
             return None
         after = next((i for i, one in enumerate(seen) if one[0] >= t_ns - _SAME_NS), len(seen) - 1)
         if after == 0 or abs(seen[after][0] - t_ns) <= _SAME_NS:
-            return seen[after][1:]
-        (t0_ns, *start), (t1_ns, *end) = seen[after - 1], seen[after]
-        share = (t_ns - t0_ns) / (t1_ns - t0_ns)
-        return _moved((start[0], start[1]), share * _between((start[0], start[1]), (end[0], end[1])))
+            return seen[after][1]
+        (t0_ns, start), (t1_ns, end) = seen[after - 1], seen[after]
+        return _moved(start, (t_ns - t0_ns) / (t1_ns - t0_ns) * _between(start, end))
 
     def _judge(self, t_now_ns: int) -> None:
         """Compare what was foreseen for a moment that is past by now with what came."""
@@ -175,19 +175,16 @@ class Foresight:
             self._was_right = kept * self._was_right + _per_part(foreseen, _between(start, end))
             self._was_foreseen = kept * self._was_foreseen + _per_part(foreseen, foreseen)
 
-    def _steadied(
-        self, t_ns: int, rotations: np.ndarray, wrist_m: np.ndarray, moving: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def _steadied(self, t_ns: int, hand: Hand, moving: np.ndarray) -> Hand:
         """The estimate with the tremble of still parts smoothed away."""
         if self._steady is not None:
-            t_before_ns, *before = self._steady
+            t_before_ns, before = self._steady
             slots = (t_ns - t_before_ns) / SLOT_PERIOD_NS
             still = 1.0 - (1.0 - self.config.smoothing) ** slots
             share = still + (1.0 - still) * moving
-            start = before[0], before[1]
-            rotations, wrist_m = _moved(start, share[_PART] * _between(start, (rotations, wrist_m)))
-        self._steady = (t_ns, rotations, wrist_m)
-        return rotations, wrist_m
+            hand = _moved(before, share[_PART] * _between(before, hand))
+        self._steady = (t_ns, hand)
+        return hand
 
 
 def _no_further(motions: np.ndarray, most_rad: float) -> np.ndarray:
@@ -196,13 +193,13 @@ def _no_further(motions: np.ndarray, most_rad: float) -> np.ndarray:
     return motions / np.sqrt(1.0 + length2 / most_rad**2)[:, _PART]
 
 
-def _moved(start: tuple[np.ndarray, np.ndarray], motion: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Rotations (16,3,3) and wrist (3,) after a motion (51,), see `_between`."""
+def _moved(start: Hand, motion: np.ndarray) -> Hand:
+    """A hand after a motion (51,), see `_between`."""
     turns = matrix_from_axis_angle(motion[:48].reshape(16, 3))
     return turns @ start[0], start[1] + _PLACE_UNITS_M * motion[48:]
 
 
-def _between(start: tuple[np.ndarray, np.ndarray], end: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+def _between(start: Hand, end: Hand) -> np.ndarray:
     """(51,) from one hand to another: axis-angle of 16 rotations, then the wrist's way in _PLACE_UNITS_M."""
     turn = axis_angle_from_matrix(end[0] @ np.swapaxes(start[0], -1, -2))
     return np.concatenate([turn.ravel(), (end[1] - start[1]) / _PLACE_UNITS_M])

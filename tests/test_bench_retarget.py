@@ -374,13 +374,12 @@ def test_the_page_of_the_docs_gets_the_figures_and_keeps_the_rest(alone, tmp_pat
     spec.loader.exec_module(script)
     (tmp_path / "images").mkdir()
     page = tmp_path / "retargeting.md"
-    page.write_text("before\n<!-- measured: by hand -->\nold\n<!-- /measured -->\nafter\n", encoding="utf-8")
+    page.write_text("before\n<!-- measured: make_retarget.py -->\nold\n<!-- /measured -->\nafter\n", "utf-8")
     results = tmp_path / "retarget.json"
     results.write_text(json.dumps(without_nan(alone)), encoding="utf-8")
-    monkeypatch.setattr(script, "DOCS", tmp_path)
     monkeypatch.setattr(script, "PAGE", page)
     readme = tmp_path / "README.md"
-    readme.write_text("a\n<!-- retarget: by hand -->\nold\n<!-- /retarget -->\nz\n", encoding="utf-8")
+    readme.write_text("a\n<!-- retarget: make_retarget.py -->\nold\n<!-- /retarget -->\nz\n", "utf-8")
     monkeypatch.setattr(script, "README", readme)
     shipped = (ROOT / "README.md").read_bytes()
     monkeypatch.setattr(sys, "argv", ["make_retarget.py", str(results)])
