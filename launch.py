@@ -60,20 +60,24 @@ class Teleop:
 
 @dataclass(frozen=True)
 class Replay:
-    """Run a recording through the pipeline again; takes the flags of teleop, but for --source."""
+    """Run a recording through the pipeline again, by default from what the detector said when it was made.
+
+    Takes the flags of teleop, but for --source; --hand, --mirror, --temporal, --network, --horizon-ms and
+    --operator are as they were recorded where they are left out. With --no-realtime and the same settings the
+    same comes out, to the last bit."""
 
     directory: tyro.conf.Positional[Path]
     """A folder made with teleop --record."""
+    detect: bool = False
+    """Run the detector on the recorded images again."""
     settings: TeleopFlags = field(default_factory=TeleopSettings)
 
     def run(self) -> int:
-        from app.recording import is_recording
-
         if self.settings.source != TeleopSettings.source:
             raise UsageError("replay takes its images from the recording: leave out --source")
-        if not is_recording(self.directory):
-            raise AppError(f"{self.directory} is not a recording; make one with: teleop --record DIR")
-        return _teleop(dataclasses.replace(self.settings, source=str(self.directory)))
+        if self.detect:
+            return _teleop(dataclasses.replace(self.settings, source=str(self.directory)))
+        return _teleop(self.settings, recording=self.directory)
 
 
 @dataclass(frozen=True)
@@ -208,10 +212,10 @@ Command = (
 )
 
 
-def _teleop(settings: TeleopSettings) -> int:
+def _teleop(settings: TeleopSettings, recording: Path | None = None) -> int:
     from app.teleop import run_teleop
 
-    result = run_teleop(settings)
+    result = run_teleop(settings, recording=recording)
     for hand, counts in result.report["hands"].items():
         print(f"{hand} hand: detected in {counts['detected']} of {counts['frames']} frames")
     for kind, path in result.files:
@@ -229,6 +233,8 @@ def parse(arguments: list[str]) -> Demo | Teleop | Replay | Robot | Keys | Docto
     """
     if arguments[:1] == ["train"]:
         return _parse_train(arguments[1:])
+    if arguments[:1] == ["replay"]:
+        return _parse_replay(arguments[1:])
     return _cli(Command, arguments or ["demo"], "launch.py", __doc__)
 
 
@@ -246,11 +252,23 @@ def _parse_train(arguments: list[str]) -> Train:
     return Train(config)
 
 
-def _cli(kind: Any, arguments: list[str], program: str, description: str | None) -> Any:
+def _parse_replay(arguments: list[str]) -> Replay:
+    """What is left out is as it was recorded, which only the recording knows."""
+    from app.recording_settings import recorded_settings
+
+    asked: Replay = _cli(Replay, arguments, "launch.py replay", Replay.__doc__)
+    recorded = recorded_settings(asked.directory)
+    default = Replay(asked.directory, settings=recorded)
+    replay: Replay = _cli(Replay, arguments, "launch.py replay", Replay.__doc__, default)
+    return replay
+
+
+def _cli(kind: Any, arguments: list[str], program: str, description: str | None, default: Any = None) -> Any:
     complaint = io.StringIO()
     try:
         with contextlib.redirect_stderr(complaint):
-            return tyro.cli(kind, args=arguments, prog=program, description=description)
+            defaults = {} if default is None else {"default": default}
+            return tyro.cli(kind, args=arguments, prog=program, description=description, **defaults)
     except SystemExit as ended:
         if not ended.code:
             raise

@@ -10,6 +10,7 @@ from app.clock import Clock
 from app.horizon import Horizon
 from app.timing import StageTimer
 from app.window import ObservationWindow
+from models.camera import Camera
 from models.observation import Observation
 from models.rotations import encode_6d
 from models.temporal import TemporalStage
@@ -30,6 +31,7 @@ class LaneFrame:
         message: what is sent to the robot.
         q_sent_rad: (n,) the joint target the message holds for the instant it is sent; NaN while lost.
         ahead_ms: how far past capture that target is aimed.
+        actuator_ms: how late the robot's joints were believed to be.
     """
 
     observation: Observation
@@ -39,6 +41,7 @@ class LaneFrame:
     message: JointTrajectory
     q_sent_rad: np.ndarray
     ahead_ms: float
+    actuator_ms: float
 
 
 class HandLane:
@@ -68,6 +71,11 @@ class HandLane:
         self._seq = 0
         self._q_last_rad = retargeter.home_rad
 
+    @property
+    def camera(self) -> Camera:
+        """Where this hand's pixels come from."""
+        return self._window.camera
+
     def remember(self, observation: Observation) -> None:
         """Take in an observation that a newer one has overtaken: it is of the past, and nothing is sent."""
         self._window.add(observation)
@@ -83,7 +91,10 @@ class HandLane:
             message, ahead_ms = self._message(trajectory, q_rad)
         q_sent_rad = message.q_rad[0] if message.valid else np.full_like(message.q_rad[0], np.nan)
         estimate_px = self._window.camera.project(trajectory.keypoints_m[0] + trajectory.wrist_m[0])
-        return LaneFrame(observation, trajectory, estimate_px, q_rad, message, q_sent_rad, ahead_ms)
+        actuator_ms = self.horizon.actuator_ms
+        return LaneFrame(
+            observation, trajectory, estimate_px, q_rad, message, q_sent_rad, ahead_ms, actuator_ms
+        )
 
     def _retarget(self, trajectory: HandTrajectory) -> np.ndarray:
         if trajectory.source_state == "lost":

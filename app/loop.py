@@ -9,18 +9,17 @@ import numpy as np
 from tqdm import tqdm
 
 from app.clock import Clock
-from app.detector import HandDetector
 from app.frame import Frame
 from app.hand_run import HandRun
 from app.interrupt import Interrupt
 from app.opencv import cv2
 from app.overrun import Overruns
 from app.overview import OverviewFrame, OverviewRecorder
-from app.recording import RecordingWriter
-from app.seeing import Eyes, Sight
+from app.recorder import Recorder
+from app.seeing import Gap, Sight, Sights
 from app.settings import TeleopSettings
 from app.snapshot import Snapshot
-from app.sources.base import EndOfSource, Source
+from app.sources.base import EndOfSource, SourceFacts
 from app.timing import StageTimer
 from app.trace import STAGES
 from app.viewer_link import ViewerLink
@@ -52,26 +51,26 @@ class FrameLoop:
     def __init__(
         self,
         settings: TeleopSettings,
-        source: Source,
-        detector: HandDetector,
+        source: SourceFacts,
+        eyes: Sights,
         clock: Clock,
         hands: dict[Hand, HandRun],
         interrupt: Interrupt,
     ) -> None:
         self.timer = StageTimer()
-        self.eyes = Eyes(source, detector, clock, settings.realtime)
+        self.eyes = eyes
         self.overruns = Overruns(1e3 / min(source.fps, SLOT_RATE_HZ))
         self.frames = 0
         self.viewer: ViewerLink | None = None
         self.overview: OverviewRecorder | None = None
-        self.recorder: RecordingWriter | None = None
+        self.recorder: Recorder | None = None
         self._settings = settings
         self._source = source
-        self._detector = detector
         self._clock = clock
         self._hands = hands
         self._interrupt = interrupt
         self._other_hand_frames = 0
+        self._other_hand = False
         self._look_notice = ""
         self._t_last_capture_ns = 0
         self._t_last_arrival_ns = 0
@@ -99,6 +98,8 @@ class FrameLoop:
                     return
                 if sight is None:
                     self._bridge_gap()
+                elif isinstance(sight, Gap):
+                    self._bridge(sight.t_capture_ns)
                 else:
                     self._process(sight)
                     bar.update()
@@ -111,6 +112,7 @@ class FrameLoop:
         self._t_last_capture_ns = frame.t_capture_ns
         self._t_last_arrival_ns = t_taken_ns
         self._note(sight.notice)
+        self._other_hand = sight.other_hand
         self.frames += 1
         timer, realtime = self.timer, self._settings.realtime
         for stage, took_ms in sight.stage_ms.items():
@@ -130,6 +132,8 @@ class FrameLoop:
             age_ms = sum(stage_ms.get(stage, 0.0) for stage in STAGES)
         for hand_run in self._hands.values():
             hand_run.account(frame, stage_ms, age_ms)
+        if self.recorder is not None:
+            self.recorder.frame(sight, self._hands, stage_ms)
         self._warn_of_other_hand()
         self._keep_and_show(frame, age_ms)
 
@@ -141,13 +145,11 @@ class FrameLoop:
 
     def _warn_of_other_hand(self) -> None:
         """Where no window shows the notice, say once that the wrong hand is in view."""
-        self._other_hand_frames = self._other_hand_frames + 1 if self._detector.other_hand_in_view else 0
+        self._other_hand_frames = self._other_hand_frames + 1 if self._other_hand else 0
         if self._other_hand_frames == OTHER_HAND_FRAMES and self.viewer is None:
             logger.warning("%s", self._notice())
 
     def _keep_and_show(self, frame: Frame, age_ms: float) -> None:
-        if self.recorder is not None:
-            self.recorder.write(frame)
         if self.overview is None and self.viewer is None:
             return
         if self._settings.mirror:
@@ -165,14 +167,19 @@ class FrameLoop:
         """No frame came: time goes on, so that the robot hears that the hand is being predicted, or lost."""
         if self.frames == 0 or not self._settings.realtime:
             return
-        shown = []
         # A frame that came now would have been captured as long ago as the last one had: the next frame must
         # not find itself in the past.
-        t_missing_ns = self._t_last_capture_ns + self._clock.now_ns() - self._t_last_arrival_ns
+        self._bridge(self._t_last_capture_ns + self._clock.now_ns() - self._t_last_arrival_ns)
+
+    def _bridge(self, t_missing_ns: int) -> None:
+        """Time went on to `t_missing_ns`, and nothing was seen."""
+        shown = []
         for hand, hand_run in self._hands.items():
             missing = Observation.missing(t_missing_ns, hand, self._source.size_px)
             shown.append(OverviewFrame.of(hand_run.drive(missing, self.timer, "publish"), hand_run.state))
         self.timer.drop_frame()
+        if self.recorder is not None:
+            self.recorder.gap(self._hands)
         if self.viewer is not None:
             width, height = self._source.size_px
             self.viewer.show(Snapshot.of(np.zeros((height, width, 3), np.uint8), shown, 0.0, self._notice()))
@@ -190,7 +197,7 @@ class FrameLoop:
         """The one sentence the operator most needs to read now."""
         if self._source.status or self._look_notice:
             return self._source.status or self._look_notice
-        if self._detector.other_hand_in_view:
+        if self._other_hand:
             other = "left" if self._settings.hand == "right" else "right"
             return f"only a {other} hand is in view: show the other one, or start with --hand {other}"
         return ""

@@ -1,20 +1,20 @@
-"""A recording: a directory with every image and its capture time, readable even after a crash.
+"""A recording: a directory with every image and what became of it, readable even after a crash.
 
-`meta.json` holds the format, its version and facts of the source; `frames.msgpack` is a sequence of msgpack
-maps {index, t_capture_ns, jpeg}, one per frame, appended and flushed one by one.
+`meta.json` holds the format, its version, facts of the source and of the run; `frames.msgpack` is a sequence
+of msgpack maps {index, t_capture_ns, jpeg}, one per frame; `hands.msgpack` is a sequence of hand records
+(`app.recording_hands`). Both are appended and flushed map by map.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import queue
 import threading
-from collections.abc import Callable, Generator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 import msgpack
 import numpy as np
@@ -22,42 +22,27 @@ import numpy as np
 from app.errors import AppError
 from app.frame import Frame
 from app.opencv import cv2
+from app.recording_hands import HandRecord, unpack_array, unpack_hand_record
+from app.recording_meta import RecordingMeta, read_meta, write_meta
 
 logger = logging.getLogger(__name__)
 
-FORMAT = "posehand-recording"
-VERSION = 1
-META_FILE = "meta.json"
 FRAMES_FILE = "frames.msgpack"
+HANDS_FILE = "hands.msgpack"
 JPEG_QUALITY = 95
 _QUEUED_FRAMES = 32  # about one second: rides out a busy disk without holding much memory
+_QUEUED_HANDS = 900  # half a minute; some 30 MB
 _CHUNK_BYTES = 1 << 20
 _LARGEST_RECORD_BYTES = 64 << 20
 
-
-@dataclass(frozen=True)
-class RecordingMeta:
-    """What `meta.json` says.
-
-    Attributes:
-        size_px: (width, height) of the source.
-        fps: its nominal rate, Hz.
-        source: its name.
-        frame_count: images written; None while recording, and so after a crash.
-        dropped: frames the disk was too slow for.
-    """
-
-    size_px: tuple[int, int]
-    fps: float
-    source: str = ""
-    frame_count: int | None = None
-    dropped: int = 0
+Record = TypeVar("Record", Frame, HandRecord)
 
 
 class RecordingWriter:
-    """Writes frames on a thread of its own; trouble with the disk never disturbs the caller.
+    """Writes frames and hands on a thread of its own; trouble with the disk never disturbs the caller.
 
     Attributes:
+        directory: where.
         written: frames on disk so far.
         dropped: frames lost because the disk was too slow, only when not `blocking`, or after an error.
         error: one sentence once writing has failed; nothing is written from then on. Empty while all is well.
@@ -70,37 +55,42 @@ class RecordingWriter:
         fps: float,
         blocking: bool,
         source: str = "",
+        run: dict[str, Any] | None = None,
         open_file: Callable[[Path], BinaryIO] | None = None,
     ) -> None:
         """Make the directory and start.
 
         Args:
             directory: new, or without a recording in it.
-            size_px, fps, source: facts of the source, see RecordingMeta.
+            size_px, fps, source, run: facts of source and run, see RecordingMeta.
             blocking: wait for the disk instead of dropping frames (for runs that are not in real time).
-            open_file: opens the frames file for writing; tests inject failing ones.
+            open_file: opens the files for writing; tests inject failing ones.
 
         Raises:
             AppError: the directory holds a recording already or cannot be written.
         """
-        self._directory = Path(directory)
-        self._meta = RecordingMeta(size_px, fps, source)
+        self.directory = Path(directory)
+        self._meta = RecordingMeta(size_px, fps, source, run=run or {})
         self._blocking = blocking
+        self._open_file = open_file or _open_for_writing
         self.written = 0
         self.dropped = 0
         self.error = ""
-        frames_path = self._directory / FRAMES_FILE
+        frames_path = self.directory / FRAMES_FILE
         if frames_path.exists():
-            raise AppError(f"{self._directory} already holds a recording; record into another directory")
+            raise AppError(f"{self.directory} already holds a recording; record into another directory")
         try:
-            self._directory.mkdir(parents=True, exist_ok=True)
-            _write_meta(self._directory, self._meta)
-            self._file = (open_file or _open_for_writing)(frames_path)
+            self.directory.mkdir(parents=True, exist_ok=True)
+            write_meta(self.directory, self._meta)
+            self._frames_file = self._open_file(frames_path)
         except OSError as error:
             raise AppError(
-                f"cannot record into {self._directory}: {error.strerror or error}; choose another directory"
+                f"cannot record into {self.directory}: {error.strerror or error}; choose another directory"
             ) from error
-        self._queue: queue.Queue[Frame | None] = queue.Queue(_QUEUED_FRAMES)
+        self._hands_file: BinaryIO | None = None  # not every recording has hands
+        self._queue: queue.Queue[Frame | HandRecord | None] = queue.Queue()
+        self._frames_room = threading.Semaphore(_QUEUED_FRAMES)
+        self._hands_room = threading.Semaphore(_QUEUED_HANDS)
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="recording", daemon=True)
         self._thread.start()
@@ -109,13 +99,26 @@ class RecordingWriter:
         """Hand over one frame, whose image must not change afterwards. Does not raise."""
         if self._closed or self.error:
             self.dropped += 1
-            return
-        try:
-            self._queue.put(frame, block=self._blocking)
-        except queue.Full:
+        elif self._frames_room.acquire(blocking=self._blocking):
+            self._queue.put(frame)
+        else:
             if self.dropped == 0:
                 logger.warning("recording: the disk is too slow, frames are dropped")
             self.dropped += 1
+
+    def write_hands(self, records: Sequence[HandRecord]) -> None:
+        """Hand over what became of the hands in a frame, after the frame itself. Does not raise.
+
+        None is ever left out, as what follows would no longer come out the same: a disk that keeps them
+        waiting for long ends the recording.
+        """
+        for record in records:
+            if self._closed or self.error:
+                return
+            if self._hands_room.acquire(blocking=self._blocking):
+                self._queue.put(record)
+            else:
+                self._fail("the disk is far too slow")
 
     def close(self) -> None:
         """Write what is queued and finish the recording; safe to call twice."""
@@ -125,13 +128,13 @@ class RecordingWriter:
         self._queue.put(None)
         self._thread.join()
         try:
-            self._file.close()
-            meta = RecordingMeta(
-                self._meta.size_px, self._meta.fps, self._meta.source, self.written, self.dropped
-            )
-            _write_meta(self._directory, meta)
+            self._frames_file.close()
+            if self._hands_file is not None:
+                self._hands_file.close()
+            meta = replace(self._meta, frame_count=self.written, dropped=self.dropped)
+            write_meta(self.directory, meta)
         except OSError as error:
-            self._fail(error)
+            self._fail(error.strerror or str(error))
 
     def __enter__(self) -> RecordingWriter:
         return self
@@ -146,23 +149,31 @@ class RecordingWriter:
 
     def _run(self) -> None:
         # After an error the queue is still emptied, so that a blocking caller is never held up.
-        while (frame := self._queue.get()) is not None:
-            if self.error:
-                self.dropped += 1
-                continue
-            try:
-                self._file.write(_packed(frame))
-                self._file.flush()
-            except (OSError, cv2.error) as error:
-                self.dropped += 1
-                self._fail(error)
-            else:
-                self.written += 1
+        while (item := self._queue.get()) is not None:
+            (self._frames_room if isinstance(item, Frame) else self._hands_room).release()
+            if not self.error:
+                try:
+                    self._write(item)
+                except (OSError, cv2.error) as error:
+                    strerror = error.strerror if isinstance(error, OSError) else None
+                    self._fail(strerror or str(error))
+            if isinstance(item, Frame):
+                self.written += not self.error
+                self.dropped += bool(self.error)
 
-    def _fail(self, error: Exception) -> None:
+    def _write(self, item: Frame | HandRecord) -> None:
+        if isinstance(item, Frame):
+            file, packed = self._frames_file, _packed(item)
+        else:
+            if self._hands_file is None:
+                self._hands_file = self._open_file(self.directory / HANDS_FILE)
+            file, packed = self._hands_file, item.pack()
+        file.write(packed)
+        file.flush()  # from here on it survives the end of this process, however it ends
+
+    def _fail(self, reason: str) -> None:
         if not self.error:
-            reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-            self.error = f"recording into {self._directory} stopped after {self.written} frames: {reason}"
+            self.error = f"recording into {self.directory} stopped after {self.written} frames: {reason}"
             logger.error("%s", self.error)
 
 
@@ -180,9 +191,14 @@ class RecordingReader:
         Raises:
             AppError: `directory` is no recording, or of a newer version.
         """
-        self._directory = Path(directory)
-        self.meta = _read_meta(self._directory)
+        self.directory = Path(directory)
+        self.meta = read_meta(self.directory)
         self.truncated = False
+
+    @property
+    def has_hands(self) -> bool:
+        """Whether it tells what became of the hands; the first version had images only."""
+        return (self.directory / HANDS_FILE).is_file()
 
     def frames(self) -> Generator[Frame, None, None]:
         """Every frame in the order it was recorded, with the recorded index and time.
@@ -190,37 +206,45 @@ class RecordingReader:
         Raises:
             AppError: the frames file cannot be read.
         """
+        yield from self._records(FRAMES_FILE, _unpacked)
+
+    def hands(self) -> Generator[HandRecord, None, None]:
+        """What became of the hands, in the order of the frames and of the gaps between them.
+
+        Raises:
+            AppError: the file cannot be read; recordings of the first version have none.
+        """
+        yield from self._records(HANDS_FILE, unpack_hand_record)
+
+    def _records(self, name: str, unpack: Callable[[Any], Record | None]) -> Generator[Record, None, None]:
         self.truncated = False
-        path = self._directory / FRAMES_FILE
+        path = self.directory / name
         try:
             with path.open("rb") as file:
-                yield from self._frames_of(file)
+                yield from self._records_of(file, unpack)
         except OSError as error:
             raise AppError(f"cannot read the recording {path}: {error.strerror or error}") from error
 
-    def _frames_of(self, file: BinaryIO) -> Generator[Frame, None, None]:
-        unpacker = msgpack.Unpacker(max_buffer_size=_LARGEST_RECORD_BYTES)
+    def _records_of(
+        self, file: BinaryIO, unpack: Callable[[Any], Record | None]
+    ) -> Generator[Record, None, None]:
+        unpacker = msgpack.Unpacker(max_buffer_size=_LARGEST_RECORD_BYTES, ext_hook=unpack_array)
         end_of_last = 0
         while chunk := file.read(_CHUNK_BYTES):
             try:
                 unpacker.feed(chunk)
-                for record in unpacker:
-                    frame = _unpacked(record)
-                    if frame is None:
+                for plain in unpacker:
+                    record = unpack(plain)
+                    if record is None:
                         self.truncated = True
                         return
                     end_of_last = unpacker.tell()
-                    yield frame
-            except (msgpack.UnpackException, ValueError) as error:
-                logger.debug("%s: %s", self._directory, error)
+                    yield record
+            except (msgpack.UnpackException, ValueError, TypeError) as error:
+                logger.debug("%s: %s", self.directory, error)
                 self.truncated = True
                 return
         self.truncated = end_of_last < file.tell()
-
-
-def is_recording(path: Path) -> bool:
-    """True if `path` is a directory that a recorder has begun."""
-    return (Path(path) / META_FILE).is_file()
 
 
 def _packed(frame: Frame) -> bytes:
@@ -245,42 +269,3 @@ def _unpacked(record: Any) -> Frame | None:
 
 def _open_for_writing(path: Path) -> BinaryIO:
     return path.open("wb")
-
-
-def _write_meta(directory: Path, meta: RecordingMeta) -> None:
-    content = {"format": FORMAT, "version": VERSION, **asdict(meta)}
-    temporary = directory / f"{META_FILE}.part"
-    temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    temporary.replace(directory / META_FILE)
-
-
-def _read_meta(directory: Path) -> RecordingMeta:
-    path = directory / META_FILE
-    if not path.is_file():
-        raise AppError(
-            f"{directory} is not a recording: it has no {META_FILE}; give a directory made with --record"
-        )
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        if content["format"] != FORMAT:
-            raise AppError(
-                f"{directory} is not a recording of PoseHand: its {META_FILE} says {content['format']!r}; "
-                "give a directory made with --record"
-            )
-        if content["version"] > VERSION:
-            raise AppError(
-                f"{directory} is a recording of version {content['version']} and this PoseHand reads up to "
-                f"{VERSION}: update PoseHand"
-            )
-        width, height = (int(n) for n in content["size_px"])
-        return RecordingMeta(
-            size_px=(width, height),
-            fps=float(content["fps"]),
-            source=str(content["source"]),
-            frame_count=content["frame_count"],
-            dropped=int(content["dropped"]),
-        )
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise AppError(
-            f"{path} is damaged ({type(error).__name__}: {error}); copy the recording again"
-        ) from error

@@ -114,7 +114,7 @@ def build_report(
         "limits_hit": dict(robot_counters),
         "hands": {hand: statistics.summary() for hand, statistics in hands.items()},
         "source": source_name,
-        "settings": {key: _plain(value) for key, value in asdict(settings).items()},
+        "settings": plain_settings(settings),
         "versions": package_versions(),
         "machine": describe_machine(),
     }
@@ -126,5 +126,6 @@ def save_report(report: dict[str, Any], path: Path) -> None:
         file.write((json.dumps(report, indent=2) + "\n").encode())
 
 
-def _plain(value: Any) -> Any:
-    return str(value) if isinstance(value, Path) else value
+def plain_settings(settings: TeleopSettings) -> dict[str, Any]:
+    """The settings as JSON can hold them."""
+    return {key: str(value) if isinstance(value, Path) else value for key, value in asdict(settings).items()}

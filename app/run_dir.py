@@ -7,15 +7,18 @@ from pathlib import Path
 
 from app.errors import AppError
 
+RUNS = Path("runs")
+RECORDINGS = Path("recordings")
 
-def make_run_dir(asked: Path | None) -> Path:
-    """The folder `asked` for, or a new one in runs/ named after the time.
+
+def make_run_dir(asked: Path | None, parent: Path = RUNS) -> Path:
+    """The folder `asked` for, or a new one in `parent` named after the time.
 
     Raises:
         AppError: it cannot be made.
     """
     if asked is None:
-        asked = Path("runs") / time.strftime("%Y%m%d-%H%M%S")
+        asked = parent / time.strftime("%Y%m%d-%H%M%S")
         number = 1
         while asked.exists():
             number += 1
@@ -24,6 +27,6 @@ def make_run_dir(asked: Path | None) -> Path:
         asked.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise AppError(
-            f"cannot make the run folder {asked}: {error.strerror}; choose another with --run-dir"
+            f"cannot make the folder {asked}: {error.strerror}; choose another place to run in"
         ) from error
     return asked

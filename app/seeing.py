@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import asdict, dataclass, replace
+from typing import Protocol
 
 from app.clock import Clock
 from app.detector import HandDetector
@@ -30,6 +31,7 @@ class Sight:
         t_seen_ns: when the detector was done, on the run's clock.
         stage_ms: how long "capture" and "detect" took.
         notice: one sentence about the source or what it shows; empty while all is well.
+        other_hand: whether hands are in view, but none that was asked for.
     """
 
     frame: Frame
@@ -38,6 +40,41 @@ class Sight:
     t_seen_ns: int
     stage_ms: dict[str, float]
     notice: str
+    other_hand: bool = False
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Time went on to `t_capture_ns` without a frame."""
+
+    t_capture_ns: int
+
+
+class Sights(Protocol):
+    """Where frames come from, with what was seen in them: a source and a detector, or a recording of both.
+
+    Attributes:
+        skipped: frames the source gave up because newer ones were there.
+    """
+
+    skipped: int
+
+    @property
+    def replaced(self) -> int: ...
+
+    @property
+    def counters(self) -> dict[str, int]: ...
+
+    def start(self) -> None: ...
+
+    def next(self, timeout_s: float) -> Sight | Gap | None:
+        """The newest frame not given before, or a gap that was recorded; None if nothing came in time.
+
+        Raises EndOfSource after the last.
+        """
+        ...
+
+    def close(self) -> None: ...
 
 
 class Eyes:
@@ -77,7 +114,7 @@ class Eyes:
         self._thread = threading.Thread(target=self._run, name="see", daemon=True)
         self._thread.start()
 
-    def next(self, timeout_s: float) -> Sight | None:
+    def next(self, timeout_s: float) -> Sight | Gap | None:
         """The newest frame not given before; None if none came within `timeout_s`.
 
         Raises:
@@ -124,7 +161,15 @@ class Eyes:
             }
         detect_ms = (time.perf_counter_ns() - read_ns) * 1e-6
         stage_ms = {"capture": capture_ms, "detect": detect_ms}
-        return Sight(frame, observations, (), self._clock.now_ns(), stage_ms, look.notice)
+        return Sight(
+            frame,
+            observations,
+            (),
+            self._clock.now_ns(),
+            stage_ms,
+            look.notice,
+            other_hand=look.fresh and self._detector.other_hand_in_view,
+        )
 
 
 def _with_earlier(older: Sight, newer: Sight) -> Sight:

@@ -6,34 +6,31 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from app.assets import resolve_hand_landmarker
-from app.clock import Clock, FileClock, MonotonicClock
-from app.detector import HandDetector
 from app.display import choose_headless
 from app.errors import AppError
 from app.files import require_writable
 from app.hand_run import HandRun
 from app.horizon import Horizon
+from app.inputs import Inputs, open_live, open_replay
 from app.interrupt import Interrupt
 from app.lane import HandLane
 from app.loop import FrameLoop
+from app.machine import describe_machine, package_versions
 from app.memory import leave_alone_what_stays
 from app.overview import OverviewRecorder
-from app.recording import RecordingWriter
-from app.report import RunStatistics, build_report, save_report
+from app.recorder import Recorder
+from app.report import RunStatistics, build_report, plain_settings, save_report
 from app.robot_port import RobotPort, open_robot
 from app.run_dir import make_run_dir
-from app.settings import TeleopSettings, check_settings, parse_horizon_ms
-from app.sources.base import Source
-from app.sources.open import open_source
+from app.settings import TeleopSettings, check_settings
+from app.sources.base import Source, SourceFacts
 from app.trace import Trace
 from app.viewer_link import ViewerLink
 from app.window import ObservationWindow
-from calibration.delays import load_delays
 from models.camera import Camera
 from models.observation import Hand
 from models.temporal import load_temporal
@@ -60,7 +57,10 @@ OpenRobot = Callable[[str, Hand, bool, bool, Path | None, ObjectKind | Literal["
 
 
 def run_teleop(
-    settings: TeleopSettings, source: Source | None = None, open_robot: OpenRobot = open_robot
+    settings: TeleopSettings,
+    source: Source | None = None,
+    open_robot: OpenRobot = open_robot,
+    recording: Path | None = None,
 ) -> RunResult:
     """Drive the robot hand from the source until it ends, the window closes or Ctrl-C; then report.
 
@@ -68,53 +68,52 @@ def run_teleop(
         settings: what is asked for.
         source: frames to use instead of those of `settings.source`; it is closed here.
         open_robot: gives the robot of each hand, closed here too; benchmarks listen in.
+        recording: take what was seen from here instead of from `settings.source` and a detector.
 
     Raises:
         SettingsError: a flag has an illegal value.
         AppError, ModelError, RetargetError, RobotError: something is missing or broken; one sentence says
             what. Results up to then are written all the same.
     """
+    if recording is not None:
+        settings = replace(settings, source=str(recording))
     check_settings(settings)
     headless = choose_headless(settings.headless, settings.window)
     for path in (settings.trace, settings.report):
         if path is not None:
             require_writable(path)
     with contextlib.ExitStack() as stack:
-        # A rendered hand in a window goes on until somebody closes it.
-        if source is None:
-            source = open_source(settings.source, realtime=settings.realtime, loop=not headless)
-        stack.callback(source.close)
-        model = resolve_hand_landmarker(settings.hand_model)
-        detector = stack.enter_context(HandDetector(model, settings.hands, settings.mirror))
-        clock: Clock = MonotonicClock() if settings.realtime else FileClock()
+        if recording is None:
+            inputs = open_live(settings, source, headless, stack)
+        else:
+            inputs = open_replay(settings, recording, stack)
         hands = {
-            hand: _set_up(hand, settings, source, clock, headless, open_robot, stack)
-            for hand in settings.hands
+            hand: _set_up(hand, settings, inputs, headless, open_robot, stack) for hand in settings.hands
         }
         interrupt = Interrupt()
-        loop = FrameLoop(settings, source, detector, clock, hands, interrupt)
+        loop = FrameLoop(settings, inputs.source, inputs.eyes, inputs.clock, hands, interrupt)
 
         run_dir = make_run_dir(settings.run_dir) if headless else None
         if run_dir is not None and settings.video:
-            loop.overview = OverviewRecorder(run_dir, source.size_px, source.fps, not settings.realtime)
-            stack.callback(loop.overview.stop)
-        if settings.record is not None:
-            loop.recorder = RecordingWriter(
-                settings.record, source.size_px, source.fps, not settings.realtime, source.name
+            loop.overview = OverviewRecorder(
+                run_dir, inputs.source.size_px, inputs.source.fps, not settings.realtime
             )
-            stack.callback(loop.recorder.close)
+            stack.callback(loop.overview.stop)
+        loop.recorder = Recorder(inputs.source, _run_facts(settings, inputs, hands), settings.realtime)
+        stack.callback(loop.recorder.stop)
+        if settings.record is not None:
+            loop.recorder.start(settings.record)
         if not headless:
             endpoints = [run.robot.endpoint for run in hands.values() if run.robot.endpoint]
-            loop.viewer = ViewerLink(f"PoseHand  {source.name}", endpoints, settings.keys)
+            loop.viewer = ViewerLink(f"PoseHand  {inputs.source.name}", endpoints, settings.keys)
             stack.callback(loop.viewer.close)
-        return _run(loop, settings, source, detector, hands, run_dir, interrupt)
+        return _run(loop, settings, inputs.source, hands, run_dir, interrupt)
 
 
 def _set_up(
     hand: Hand,
     settings: TeleopSettings,
-    source: Source,
-    clock: Clock,
+    inputs: Inputs,
     headless: bool,
     open_robot: OpenRobot,
     stack: contextlib.ExitStack,
@@ -124,25 +123,32 @@ def _set_up(
     robot = open_robot(settings.robot, hand, settings.realtime, settings.arm, settings.keys, scene)
     stack.callback(robot.close)
     lane = HandLane(
-        ObservationWindow(hand, Camera.assumed(source.size_px)),
+        ObservationWindow(hand, Camera.assumed(inputs.source.size_px)),
         load_temporal(settings.temporal, settings.network),
         load_retargeter(f"allegro_{hand}"),
-        clock,
-        Horizon(parse_horizon_ms(settings.horizon_ms), load_delays().for_source(source.live)),
+        *inputs.lane_times(hand),
     )
     # What has no end would fill the memory with rows that nobody asked for.
-    keep_trace = settings.trace is not None or (headless and source.frame_count is not None)
+    keep_trace = settings.trace is not None or (headless and inputs.source.frame_count is not None)
     trace = Trace(lane.temporal.horizon_s, lane.retargeter.joint_names) if keep_trace else None
-    # Only the rendered camera knows the truth, and only of a right hand; where it loops nobody asks for it.
-    truth = getattr(source, "truth", None) if headless and hand == "right" else None
-    return HandRun(lane, robot, RunStatistics(), trace, None if truth is None else truth.keypoints_m)
+    return HandRun(lane, robot, RunStatistics(), trace, inputs.truth_m if hand == "right" else None)
+
+
+def _run_facts(settings: TeleopSettings, inputs: Inputs, hands: dict[Hand, HandRun]) -> dict[str, Any]:
+    """What a recording tells of the run it was made in."""
+    return {
+        "settings": plain_settings(settings),
+        "calibration": inputs.calibration.plain(),
+        "horizon_s": next(iter(hands.values())).lane.temporal.horizon_s.tolist(),
+        "versions": package_versions(),
+        "machine": describe_machine(),
+    }
 
 
 def _run(
     loop: FrameLoop,
     settings: TeleopSettings,
-    source: Source,
-    detector: HandDetector,
+    source: SourceFacts,
     hands: dict[Hand, HandRun],
     run_dir: Path | None,
     interrupt: Interrupt,
@@ -219,6 +225,6 @@ def _save(
     if loop.overview is not None:
         with Interrupt() as interrupt:  # Ctrl-C now only cuts the video short
             files.append(("video", loop.overview.compose(interrupt)))
-    if settings.record is not None:
-        files.append(("recording", settings.record))
+    if loop.recorder is not None:
+        files.extend(("recording", directory) for directory in loop.recorder.directories)
     return files

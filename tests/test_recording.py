@@ -14,14 +14,8 @@ import pytest
 
 from app.errors import AppError
 from app.frame import Frame
-from app.recording import (
-    FRAMES_FILE,
-    META_FILE,
-    VERSION,
-    RecordingReader,
-    RecordingWriter,
-    is_recording,
-)
+from app.recording import FRAMES_FILE, RecordingReader, RecordingWriter
+from app.recording_meta import META_FILE, VERSION, is_recording
 
 SIZE_PX = (64, 48)
 

@@ -7,8 +7,8 @@ from typing import Protocol
 from app.frame import Frame
 
 
-class Source(Protocol):
-    """Frames from a camera, file, stream, recording or renderer.
+class SourceFacts(Protocol):
+    """What is known of a source of frames.
 
     Attributes:
         name: short description for logs, reports and windows.
@@ -27,6 +27,10 @@ class Source(Protocol):
 
     @property
     def status(self) -> str: ...
+
+
+class Source(SourceFacts, Protocol):
+    """Frames from a camera, file, stream, recording or renderer."""
 
     def read(self, timeout_s: float) -> Frame | None:
         """The newest unread frame; None if none came within `timeout_s`.

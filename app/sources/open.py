@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from app.errors import AppError, UsageError
-from app.recording import is_recording
+from app.recording_meta import is_recording
 from app.sources.base import Source
 from app.sources.recording import RecordingSource
 from app.sources.stream import SCHEMES, StreamSource, without_password

@@ -1,0 +1,106 @@
+"""What a run looks at: a source and a detector, or a recording of what they said."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from app.assets import resolve_hand_landmarker
+from app.clock import Clock, FileClock, MonotonicClock
+from app.detector import HandDetector
+from app.horizon import Horizon
+from app.replay import RecordedClock, RecordedHorizon, Replay
+from app.run_calibration import RunCalibration
+from app.seeing import Eyes, Sights
+from app.settings import TeleopSettings, parse_horizon_ms
+from app.sources.base import Source, SourceFacts
+from app.sources.open import open_source
+from models.observation import Hand
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a run looks at, and the clocks that belong to it.
+
+    Attributes:
+        source: facts of where frames come from.
+        eyes: gives the frames with what was seen in them.
+        clock: of the loop.
+        calibration: of camera, operator and delays.
+        lane_times: gives each hand's lane its clock and its horizon.
+        truth_m: (N,21,3) true keypoints of the right hand, camera frame, where the source knows them.
+    """
+
+    source: SourceFacts
+    eyes: Sights
+    clock: Clock
+    calibration: RunCalibration
+    lane_times: Callable[[Hand], tuple[Clock, Horizon]]
+    truth_m: np.ndarray | None = None
+
+
+def open_live(
+    settings: TeleopSettings, source: Source | None, headless: bool, stack: contextlib.ExitStack
+) -> Inputs:
+    """A source and a detector, closed by `stack`.
+
+    Args:
+        settings: of the run.
+        source: instead of the one that the settings name.
+        headless: False lets a rendered hand go on until somebody closes the window.
+        stack: closes what is opened.
+
+    Raises:
+        AppError, CalibrationError: something is missing or broken; one sentence says what.
+    """
+    if source is None:
+        source = open_source(settings.source, realtime=settings.realtime, loop=not headless)
+    stack.callback(source.close)
+    model = resolve_hand_landmarker(settings.hand_model)
+    detector = stack.enter_context(HandDetector(model, settings.hands, settings.mirror))
+    clock: Clock = MonotonicClock() if settings.realtime else FileClock()
+    calibration = RunCalibration.load(source.live)
+    # Only the rendered camera knows the truth; where it loops nobody asks for it.
+    truth = getattr(source, "truth", None) if headless else None
+    return Inputs(
+        source,
+        Eyes(source, detector, clock, settings.realtime),
+        clock,
+        calibration,
+        lambda hand: (clock, Horizon(parse_horizon_ms(settings.horizon_ms), calibration.delays)),
+        None if truth is None else truth.keypoints_m,
+    )
+
+
+def open_replay(settings: TeleopSettings, recording: Path, stack: contextlib.ExitStack) -> Inputs:
+    """A recording, closed by `stack`; not in real time it brings its own clocks and horizons.
+
+    Raises:
+        AppError, CalibrationError: it cannot be replayed; one sentence says why.
+    """
+    replay = Replay(recording, settings.realtime, settings.hands)
+    stack.callback(replay.close)
+    recorded = replay.meta.run
+    calibration = RunCalibration.of_plain(recorded.get("calibration", {}))
+    horizon_ms = parse_horizon_ms(settings.horizon_ms)
+    if settings.realtime:
+        monotonic = MonotonicClock()
+        return Inputs(
+            replay,
+            replay,
+            monotonic,
+            calibration,
+            lambda hand: (monotonic, Horizon(horizon_ms, calibration.delays)),
+        )
+    repeats = recorded.get("settings", {}).get("horizon_ms") == settings.horizon_ms
+    for hand in settings.hands:
+        replay.clocks[hand] = RecordedClock()
+        replay.horizons[hand] = RecordedHorizon(horizon_ms, calibration.delays, repeats)
+    first = replay.clocks[settings.hands[0]]
+    return Inputs(
+        replay, replay, first, calibration, lambda hand: (replay.clocks[hand], replay.horizons[hand])
+    )

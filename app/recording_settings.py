@@ -1,0 +1,34 @@
+"""The settings that a replay takes over from its recording."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from app.errors import AppError
+from app.recording_meta import read_meta
+from app.settings import TeleopSettings
+
+# All others are of the place and the moment of a run, and a real robot never moves for a replay unasked.
+_TAKEN_OVER = ("hand", "mirror", "temporal", "network", "horizon_ms")
+
+
+def recorded_settings(directory: Path) -> TeleopSettings:
+    """The settings to replay a recording with, where nothing else is asked for.
+
+    Raises:
+        AppError: it is no recording, or damaged.
+    """
+    recorded: dict[str, Any] = read_meta(directory).run.get("settings", {})
+    kinds = get_type_hints(TeleopSettings)
+    taken: dict[str, Any] = {}
+    for name in _TAKEN_OVER:
+        value = recorded.get(name)
+        if value is None:
+            continue
+        is_path = kinds[name] == Path | None
+        if not isinstance(value, bool if kinds[name] is bool else str):
+            raise AppError(f"the settings of the recording {directory} are damaged: {name} is {value!r}")
+        taken[name] = Path(value) if is_path else value
+    return dataclasses.replace(TeleopSettings(), **taken)

@@ -1,0 +1,246 @@
+"""A recording through the pipeline again, from what the detector said when it was made.
+
+Not in real time all that a lane can tell apart is as it was: what it was given and when, when its messages
+were sent, and how late the robot's joints were believed to be. With the same settings the same comes out, to
+the last bit. (Images alone would not do: they are kept as JPEG, in which the detector sees other digits.)
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+
+from app.errors import AppError
+from app.frame import Frame
+from app.horizon import Horizon
+from app.pacing import NS_PER_S, Playback
+from app.recording import RecordingReader
+from app.recording_hands import NO_FRAME, HandRecord
+from app.seeing import MOST_EARLIER, Gap, Sight
+from app.sources.base import EndOfSource
+from calibration.delays import Delays
+from models.observation import Hand, Observation
+from robot import RobotState
+
+logger = logging.getLogger(__name__)
+
+_LONGEST_PAUSE_NS = 10 * NS_PER_S  # nobody waits out the hour for which a camera was unplugged
+_PAUSE_NS = NS_PER_S // 30
+
+
+class RecordedClock:
+    """A lane's clock: it stands at the time at which the lane's message of the frame in hand was sent."""
+
+    def __init__(self) -> None:
+        self.t_ns = 0
+
+    def now_ns(self) -> int:
+        return self.t_ns
+
+    def capture(self, t_capture_ns: int) -> None:
+        """Publish times are recorded; nothing follows from those of capture."""
+
+
+class RecordedHorizon(Horizon):
+    """A lane's horizon: the robot's delay is what it was believed to be, whatever a robot says now."""
+
+    def __init__(self, fixed_ms: float | None, delays: Delays, repeats: bool) -> None:
+        """
+        Args:
+            fixed_ms, delays: see Horizon.
+            repeats: aim as far as it was aimed, with all changes on the way, instead of by `fixed_ms`.
+        """
+        super().__init__(fixed_ms, delays)
+        self._repeats = repeats
+        self._recorded_actuator_ms = super().actuator_ms
+        self._recorded_ahead_ms = 0.0
+
+    @property
+    def actuator_ms(self) -> float:
+        return self._recorded_actuator_ms
+
+    @property
+    def predicts(self) -> bool:
+        return self._recorded_ahead_ms != 0.0 if self._repeats else super().predicts
+
+    def ahead_ms(self, age_ms: float) -> float:
+        return self._recorded_ahead_ms if self._repeats else super().ahead_ms(age_ms)
+
+    def follow(self, state: RobotState) -> None:
+        """Nothing is learnt."""
+
+    def repeat(self, record: HandRecord) -> None:
+        """Go on to this moment."""
+        self._recorded_actuator_ms = record.actuator_ms
+        self._recorded_ahead_ms = record.ahead_ms
+
+
+class Replay:
+    """What was seen, from a recording; see app.seeing.Sights and app.sources.base.SourceFacts.
+
+    Attributes:
+        meta: facts of the recording.
+        clocks, horizons: of the lanes that shall repeat what was recorded, by hand; kept up frame by frame.
+    """
+
+    live = False
+    skipped = 0
+
+    def __init__(
+        self,
+        directory: Path,
+        realtime: bool,
+        hands: Sequence[Hand],
+        playback: Playback | None = None,
+    ) -> None:
+        """Open the recording.
+
+        Args:
+            directory: what --record made.
+            realtime: play on the monotonic clock, at the recorded pace.
+            hands: the hands wanted.
+            playback: keeps the pace; a Playback on the system's clock if None.
+
+        Raises:
+            AppError: it is no recording, has no hands in it, or not the ones wanted.
+        """
+        self._reader = RecordingReader(directory)
+        if not self._reader.has_hands:
+            raise AppError(f"the recording {directory} holds images only; replay them with --detect")
+        self._hands = tuple(hands)
+        self._records = _moments(self._reader.hands())
+        self._frames = RecordingReader(directory).frames()
+        self._realtime = realtime
+        self._playback = playback or Playback(realtime)
+        self._pending = next(self._records, None)
+        if self._pending is None:
+            raise AppError(f"the recording {directory} was cut off before its first frame; record again")
+        recorded = {record.hand for record in self._pending}
+        if missing := [hand for hand in self._hands if hand not in recorded]:
+            raise AppError(
+                f"the recording {directory} is of the {' and '.join(sorted(recorded))} hand, not of the "
+                f"{missing[0]} one; leave out --hand, or run the detector again with --detect"
+            )
+        self._t_last_ns = self._pending[0].t_capture_ns
+        self._t_media_ns = 0
+        self._image: Frame | None = None
+        self.clocks: dict[Hand, RecordedClock] = {}
+        self.horizons: dict[Hand, RecordedHorizon] = {}
+        self.name = self._reader.directory.name
+        self.meta = self._reader.meta
+        self.fps = self._reader.meta.fps
+        self.size_px = self._reader.meta.size_px
+        self.frame_count = self._reader.meta.frame_count
+        self.replaced = 0
+        self.counters: dict[str, int] = {}
+
+    @property
+    def status(self) -> str:
+        """Empty, or a sentence once the recording has turned out to be cut off."""
+        if not self._reader.truncated:
+            return ""
+        return f"the recording {self.name} is cut off; all before that was played"
+
+    def start(self) -> None:
+        """Nothing is to be done ahead."""
+
+    def next(self, timeout_s: float) -> Sight | Gap | None:
+        if self._pending is None:
+            if self.status:
+                logger.warning("%s", self.status)
+            raise EndOfSource
+        if not self._playback.wait(self._t_media_ns, timeout_s):
+            return None
+        records = self._pending
+        if not self._realtime:
+            self._repeat(records)
+            self._advance()
+            if records[0].index == NO_FRAME:
+                return Gap(records[0].t_capture_ns)
+            return self._sight(records, ())
+        earlier: list[dict[Hand, Observation]] = []
+        shift_ns = self._shift_ns(records)
+        # In real time gaps come by themselves, and of the frames that are due the newest counts.
+        while True:
+            self._advance()
+            if self._pending is None or not self._playback.is_due(self._t_media_ns):
+                break
+            if records[0].index != NO_FRAME:
+                earlier.append(self._observations(records, shift_ns))
+                self.replaced += 1
+            records, shift_ns = self._pending, self._shift_ns(self._pending)
+        if records[0].index == NO_FRAME:
+            return None
+        return self._sight(records, tuple(earlier[-MOST_EARLIER:]), shift_ns)
+
+    def close(self) -> None:
+        self._pending = None
+
+    def _repeat(self, records: Sequence[HandRecord]) -> None:
+        """Take the lanes' clocks and horizons to this moment."""
+        for record in records:
+            if record.hand in self.clocks:
+                self.clocks[record.hand].t_ns = record.message.t_publish_ns
+            if record.hand in self.horizons:
+                self.horizons[record.hand].repeat(record)
+
+    def _advance(self) -> None:
+        self._pending = next(self._records, None)
+        if self._pending is not None:
+            t_ns = self._pending[0].t_capture_ns
+            pause_ns = t_ns - self._t_last_ns
+            self._t_media_ns += max(0, _PAUSE_NS if pause_ns > _LONGEST_PAUSE_NS else pause_ns)
+            self._t_last_ns = t_ns
+
+    def _shift_ns(self, records: Sequence[HandRecord]) -> int:
+        return self._playback.t_capture_ns(self._t_media_ns) - records[0].t_capture_ns
+
+    def _sight(
+        self, records: Sequence[HandRecord], earlier: tuple[dict[Hand, Observation], ...], shift_ns: int = 0
+    ) -> Sight:
+        first = records[0]
+        by_hand = {record.hand: record for record in records}
+        # Those that were overtaken when it was recorded, then those that are now.
+        overtaken = zip(*(by_hand[hand].earlier for hand in self._hands), strict=False)
+        recorded = tuple(
+            {hand: _moved(one, shift_ns) for hand, one in zip(self._hands, seen, strict=True)}
+            for seen in overtaken
+        )
+        frame = Frame(first.index, first.t_capture_ns + shift_ns, self._image_of(first.index))
+        stage_ms = {name: took for name, took in first.stage_ms.items() if name in ("capture", "detect")}
+        t_seen_ns = frame.t_capture_ns if self._realtime else first.message.t_publish_ns
+        return Sight(
+            frame, self._observations(records, shift_ns), (*recorded, *earlier), t_seen_ns, stage_ms, ""
+        )
+
+    def _observations(self, records: Sequence[HandRecord], shift_ns: int) -> dict[Hand, Observation]:
+        by_hand = {record.hand: record.observation for record in records}
+        return {hand: _moved(by_hand[hand], shift_ns) for hand in self._hands}
+
+    def _image_of(self, index: int) -> np.ndarray:
+        """The image of a frame; black where the disk was too slow for it."""
+        while self._image is None or self._image.index < index:
+            self._image = next(self._frames, None)
+            if self._image is None:
+                break
+        if self._image is not None and self._image.index == index:
+            return self._image.image
+        width, height = self.size_px
+        return np.zeros((height, width, 3), np.uint8)
+
+
+def _moments(records: Iterator[HandRecord]) -> Iterator[tuple[HandRecord, ...]]:
+    """The hands of one frame, or of one gap, together."""
+    for _, together in groupby(records, key=lambda record: (record.index, record.t_capture_ns)):
+        yield tuple(together)
+
+
+def _moved(observation: Observation, shift_ns: int) -> Observation:
+    if not shift_ns:
+        return observation
+    return dataclasses.replace(observation, t_capture_ns=observation.t_capture_ns + shift_ns)
