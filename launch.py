@@ -114,15 +114,17 @@ class Keys:
 
 @dataclass(frozen=True)
 class Doctor:
-    """Look at this machine: cameras, models, display, ports; say what is missing and how to get it."""
+    """Look at this machine: cameras, models, GPU, display, CAN; say what is missing and how to get it."""
 
     port: int = 5570
     """First port of the robot server to look at."""
+    json: bool = False
+    """For programs instead of people."""
 
     def run(self) -> int:
         from app.doctor import examine, report
 
-        return report(examine(self.port))
+        return report(examine(self.port), self.json)
 
 
 @dataclass(frozen=True)
