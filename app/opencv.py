@@ -23,7 +23,8 @@ os.environ.setdefault(
 
 import cv2  # noqa: E402 — the settings above are read when it loads
 
-cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # in case it was loaded before us
+if hasattr(cv2.utils, "logging"):  # not in every build
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # in case it was loaded before us
 
 for _name, _value in _qt_before.items():
     if f"{os.sep}cv2{os.sep}" in os.environ.get(_name, ""):
