@@ -14,13 +14,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import tyro
 
 from app.bench.settings import Benchmark, BenchSettings
+from app.calibrate.camera_settings import CalibrateCameraSettings
+from app.calibrate.hand_settings import CalibrateHandSettings
+from app.calibrate.latency_settings import LatencyCalibrationSettings
 from app.check_hand.settings import CheckHandSettings
 from app.errors import AppError, UsageError
+from app.export.settings import ExportSettings
 from app.robot_settings import RobotSettings
 from app.settings import TeleopSettings
 from calibration.errors import CalibrationError
@@ -73,8 +77,6 @@ class Replay:
     settings: TeleopFlags = field(default_factory=TeleopSettings)
 
     def run(self) -> int:
-        if self.settings.source != TeleopSettings.source:
-            raise UsageError("replay takes its images from the recording: leave out --source")
         if self.detect:
             return _teleop(dataclasses.replace(self.settings, source=str(self.directory)))
         return _teleop(self.settings, recording=self.directory)
@@ -125,6 +127,86 @@ class Doctor:
         from app.doctor import examine, report
 
         return report(examine(self.port), self.json)
+
+
+_CALIBRATE = {
+    "camera": "Find a camera's focal length and distortion from a printed board, once per camera.",
+    "hand": "Fit the robot's motion to an operator's hand in 20 seconds, once per person.",
+    "latency": "Find how late the camera and the robot's joints are, once per set-up.",
+}
+
+
+@dataclass(frozen=True)
+class Calibrate:
+    """Measure a camera, a hand, or the delays of camera and robot; later runs use what was found."""
+
+    settings: tyro.conf.OmitSubcommandPrefixes[
+        tyro.conf.OmitArgPrefixes[
+            Annotated[
+                CalibrateCameraSettings, tyro.conf.subcommand("camera", description=_CALIBRATE["camera"])
+            ]
+            | Annotated[CalibrateHandSettings, tyro.conf.subcommand("hand", description=_CALIBRATE["hand"])]
+            | Annotated[
+                LatencyCalibrationSettings, tyro.conf.subcommand("latency", description=_CALIBRATE["latency"])
+            ]
+        ]
+    ]
+
+    def run(self) -> int:
+        settings = self.settings
+        if isinstance(settings, CalibrateCameraSettings):
+            from app.calibrate.camera import run_camera
+
+            lines = run_camera(settings, say=print)
+        elif isinstance(settings, CalibrateHandSettings):
+            from app.calibrate.hand import run_hand
+
+            lines = run_hand(settings, say=print)
+        else:
+            from app.calibrate.latency import run_latency
+
+            lines = run_latency(settings)
+        for line in lines:
+            print(line)
+        return 0
+
+
+@dataclass(frozen=True)
+class ExportLeRobot:
+    """Write recordings as a LeRobot dataset, an episode each; needs requirements-export.txt."""
+
+    recordings: tyro.conf.Positional[tuple[Path, ...]]
+    """Folders made with teleop --record."""
+    settings: Annotated[ExportSettings, tyro.conf.OmitArgPrefixes] = field(default_factory=ExportSettings)
+
+
+@dataclass(frozen=True)
+class ExportRerun:
+    """Write a recording for the Rerun viewer; needs requirements-export.txt."""
+
+    recordings: tyro.conf.Positional[tuple[Path, ...]]
+    """A folder made with teleop --record."""
+    settings: Annotated[ExportSettings, tyro.conf.OmitArgPrefixes] = field(default_factory=ExportSettings)
+
+
+@dataclass(frozen=True)
+class Export:
+    """Write recordings in formats of other programs."""
+
+    what: tyro.conf.OmitSubcommandPrefixes[
+        tyro.conf.OmitArgPrefixes[
+            Annotated[ExportLeRobot, tyro.conf.subcommand("lerobot")]
+            | Annotated[ExportRerun, tyro.conf.subcommand("rerun")]
+        ]
+    ]
+
+    def run(self) -> int:
+        from app.export.run import run_export
+
+        kind: Literal["lerobot", "rerun"] = "lerobot" if isinstance(self.what, ExportLeRobot) else "rerun"
+        for line in run_export(kind, self.what.recordings, self.what.settings):
+            print(line)
+        return 0
 
 
 @dataclass(frozen=True)
@@ -208,6 +290,8 @@ Command = (
     | Annotated[Robot, tyro.conf.subcommand("robot")]
     | Annotated[Keys, tyro.conf.subcommand("keys")]
     | Annotated[Doctor, tyro.conf.subcommand("doctor")]
+    | Annotated[Calibrate, tyro.conf.subcommand("calibrate")]
+    | Annotated[Export, tyro.conf.subcommand("export")]
     | Annotated[CheckHand, tyro.conf.subcommand("check-hand")]
     | Annotated[Bench, tyro.conf.subcommand("bench")]
     | Annotated[Train, tyro.conf.subcommand("train")]
@@ -225,7 +309,10 @@ def _teleop(settings: TeleopSettings, recording: Path | None = None) -> int:
     return 0
 
 
-def parse(arguments: list[str]) -> Demo | Teleop | Replay | Robot | Keys | Doctor | CheckHand | Bench | Train:
+AnyCommand = Demo | Teleop | Replay | Robot | Keys | Doctor | Calibrate | Export | CheckHand | Bench | Train
+
+
+def parse(arguments: list[str]) -> AnyCommand:
     """The command on the command line.
 
     Raises:
@@ -237,7 +324,8 @@ def parse(arguments: list[str]) -> Demo | Teleop | Replay | Robot | Keys | Docto
         return _parse_train(arguments[1:])
     if arguments[:1] == ["replay"]:
         return _parse_replay(arguments[1:])
-    return _cli(Command, arguments or ["demo"], "launch.py", __doc__)
+    command: AnyCommand = _cli(Command, arguments or ["demo"], "launch.py", __doc__)
+    return command
 
 
 def _parse_train(arguments: list[str]) -> Train:
@@ -259,6 +347,8 @@ def _parse_replay(arguments: list[str]) -> Replay:
     from app.recording_settings import recorded_settings
 
     asked: Replay = _cli(Replay, arguments, "launch.py replay", Replay.__doc__)
+    if asked.settings.source != TeleopSettings.source:
+        raise UsageError("replay takes its images from the recording: leave out --source")
     recorded = recorded_settings(asked.directory)
     default = Replay(asked.directory, settings=recorded)
     replay: Replay = _cli(Replay, arguments, "launch.py replay", Replay.__doc__, default)

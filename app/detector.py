@@ -37,6 +37,7 @@ PRESENCE_CONFIDENCE = 0.5
 TRACKING_CONFIDENCE = 0.5
 WRONG_HAND_PATIENCE_S = 0.2  # then a search for two hands begins
 BACKWARD_BEND_M = 0.01  # fingertips on average this far behind the palm
+CROWD_HANDS = 4  # searched for where people stand around
 ALONE_PATIENCE_S = 1.0  # with the wanted hand alone for so long, one hand is searched again
 
 
@@ -49,16 +50,25 @@ class HandDetector:
     Attributes:
         hands: the hands asked for.
         other_hand_in_view: True if the newest frame shows a hand that was not asked for and none that was.
+        others: further hands of the sides asked for, in the newest frame.
         bad_frames: frames that were no (height, width, 3) uint8 image, or that MediaPipe refused.
     """
 
-    def __init__(self, asset_path: Path, hands: Sequence[Hand] = ("right",), mirrored: bool = False) -> None:
+    def __init__(
+        self,
+        asset_path: Path,
+        hands: Sequence[Hand] = ("right",),
+        mirrored: bool = False,
+        crowd: bool = False,
+    ) -> None:
         """Load the model; about 0.1 s.
 
         Args:
             asset_path: hand_landmarker.task, see app.assets.
             hands: ("right",), ("left",) or both.
             mirrored: the source's images are mirror images.
+            crowd: search for more hands than are asked for, and tell of them in `others`: a bystander's hand
+                must not hide the one that matters.
 
         Raises:
             AppError: the hands or the file are unusable.
@@ -78,7 +88,9 @@ class HandDetector:
         self.bad_frames = 0
         self._mirrored = mirrored
         self._tracks = HandTracks()
-        self._searched = len(self.hands)
+        self.others: tuple[Observation, ...] = ()
+        self._crowd = crowd
+        self._searched = CROWD_HANDS if crowd else len(self.hands)
         self._landmarkers: dict[int, Any] = {}  # by the number of hands searched for
         self._t_last_ms: dict[int, int] = {}
         self._t_start_ns: int | None = None
@@ -103,7 +115,8 @@ class HandDetector:
         t_ns = frame.t_capture_ns
         observations = {hand: Observation.missing(t_ns, hand, self._image_size_px) for hand in self.hands}
         self.other_hand_in_view = False
-        if not _is_bgr_image(frame.image):
+        self.others = ()
+        if not is_bgr_image(frame.image):
             self._count_bad_frame(frame, "not a (height, width, 3) uint8 image")
             return observations
         height, width = frame.image.shape[:2]
@@ -117,11 +130,19 @@ class HandDetector:
             return observations
 
         seen = self._tracks.update(t_ns, detections)
+        chosen = []
         for hand in self.hands:
             # The oldest track of that hand: a bystander's hand cannot take over from the operator's.
             track = next((track for track in seen if track.hand == hand), None)
             if track is not None:
                 observations[hand] = _observation(track, hand, self._image_size_px)
+                chosen.append(track.number)
+        if self._crowd:
+            self.others = tuple(
+                _observation(track, track.hand, self._image_size_px)
+                for track in seen
+                if track.hand in self.hands and track.number not in chosen
+            )
         self.other_hand_in_view = bool(seen) and not any(track.hand in self.hands for track in seen)
         self._choose_search(t_ns, seen)
         return observations
@@ -163,7 +184,7 @@ class HandDetector:
 
     def _choose_search(self, t_ns: int, seen: list[Track]) -> None:
         """Decide how many hands to search for in the next frame, when one is asked for."""
-        if len(self.hands) == 2:
+        if self._crowd or len(self.hands) == 2:
             return
         wanted = [track for track in seen if track.hand in self.hands]
         others = [track for track in seen if track.hand not in self.hands]
@@ -210,7 +231,8 @@ def mirrored_px(keypoints_px: np.ndarray, width_px: int) -> np.ndarray:
     return keypoints_px * (-1.0, 1.0) + (float(width_px), 0.0)
 
 
-def _is_bgr_image(image: object) -> bool:
+def is_bgr_image(image: object) -> bool:
+    """Whether it is a (height, width, 3) uint8 image that is not empty."""
     return (
         isinstance(image, np.ndarray)
         and image.dtype == np.uint8

@@ -8,6 +8,7 @@ from robot import RobotState
 
 # Until the robot has moved: a real hand's and the simulated one's joints are both behind by about this.
 TYPICAL_ACTUATOR_MS = 15.0
+LONGEST_MS = 500.0  # farther than any temporal stage looks ahead
 
 
 class Horizon:
@@ -19,7 +20,6 @@ class Horizon:
     robot moves.
 
     Attributes:
-        automatic: False for a fixed one.
         camera_ms: from the light to the capture time, ms.
     """
 
@@ -30,11 +30,16 @@ class Horizon:
             delays: what was calibrated.
         """
         delays = delays or Delays()
-        self.automatic = fixed_ms is None
         self.camera_ms = delays.camera_ms or 0.0
         self._fixed_ms = fixed_ms
+        self._aimed_ms = fixed_ms or 0.0
         known_ms = TYPICAL_ACTUATOR_MS if delays.actuator_ms is None else delays.actuator_ms
         self._actuator = ActuatorDelay(known_ms)
+
+    @property
+    def automatic(self) -> bool:
+        """False for a fixed one."""
+        return self._fixed_ms is None
 
     @property
     def actuator_ms(self) -> float:
@@ -48,9 +53,27 @@ class Horizon:
 
     def ahead_ms(self, age_ms: float) -> float:
         """How far past capture to aim with a message that is sent `age_ms` after it."""
-        if self._fixed_ms is not None:
-            return self._fixed_ms
-        return age_ms + self.camera_ms + self.actuator_ms
+        if self._fixed_ms is None:
+            self._aimed_ms = age_ms + self.camera_ms + self.actuator_ms
+        else:
+            self._aimed_ms = self._fixed_ms
+        return self._aimed_ms
+
+    def shift(self, by_ms: float) -> None:
+        """Aim so much later, or earlier, from now on; from auto, to a step next to what it last aimed at.
+
+        Args:
+            by_ms: the step, ms; results are whole steps from 0 to LONGEST_MS.
+        """
+        if by_ms == 0.0:
+            return
+        step_ms = abs(by_ms)
+        aimed_ms = round((self._aimed_ms + by_ms) / step_ms) * step_ms
+        self._fixed_ms = self._aimed_ms = min(max(aimed_ms, 0.0), LONGEST_MS)
+
+    def give_back_to_auto(self) -> None:
+        """Aim at the instant of actuation from now on."""
+        self._fixed_ms = None
 
     def follow(self, state: RobotState) -> None:
         """Learn from the robot's newest state."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from app.clock import Clock, FileClock, MonotonicClock
 from app.detector import HandDetector
 from app.horizon import Horizon
 from app.replay import RecordedClock, RecordedHorizon, Replay
-from app.run_calibration import RunCalibration
+from app.run_calibration import RunCalibration, load_operators
 from app.seeing import Eyes, Sights
 from app.settings import TeleopSettings, parse_horizon_ms
 from app.sources.base import Source, SourceFacts
@@ -61,9 +61,9 @@ def open_live(
         source = open_source(settings.source, realtime=settings.realtime, loop=not headless)
     stack.callback(source.close)
     model = resolve_hand_landmarker(settings.hand_model)
-    detector = stack.enter_context(HandDetector(model, settings.hands, settings.mirror))
+    detector = stack.enter_context(HandDetector(model, settings.hands, settings.mirror, crowd=settings.booth))
     clock: Clock = MonotonicClock() if settings.realtime else FileClock()
-    calibration = RunCalibration.load(source.live)
+    calibration = RunCalibration.load(settings.source, source.live, settings.operator, settings.hands)
     # Only the rendered camera knows the truth; where it loops nobody asks for it.
     truth = getattr(source, "truth", None) if headless else None
     return Inputs(
@@ -86,6 +86,8 @@ def open_replay(settings: TeleopSettings, recording: Path, stack: contextlib.Exi
     stack.callback(replay.close)
     recorded = replay.meta.run
     calibration = RunCalibration.of_plain(recorded.get("calibration", {}))
+    if settings.operator != recorded.get("settings", {}).get("operator"):
+        calibration = replace(calibration, operators=load_operators(settings.operator, settings.hands))
     horizon_ms = parse_horizon_ms(settings.horizon_ms)
     if settings.realtime:
         monotonic = MonotonicClock()

@@ -8,9 +8,9 @@ import numpy as np
 
 from app.clock import Clock
 from app.horizon import Horizon
+from app.run_camera import RunCamera
 from app.timing import StageTimer
 from app.window import ObservationWindow
-from models.camera import Camera
 from models.observation import Observation
 from models.rotations import encode_6d
 from models.temporal import TemporalStage
@@ -54,43 +54,41 @@ class HandLane:
         retargeter: Retargeter,
         clock: Clock,
         horizon: Horizon,
+        camera: RunCamera,
     ) -> None:
         """
         Args:
-            window: of this hand.
+            window: of this hand, as the camera's pinhole sees it.
             temporal: a stage of its own, it keeps this hand's past.
             retargeter: to the robot hand it drives.
             clock: of the run; capture times are on it.
             horizon: how far past capture to aim.
+            camera: what the hand is seen with.
         """
         self.temporal = temporal
         self.retargeter = retargeter
         self._window = window
         self._clock = clock
         self.horizon = horizon
+        self.camera = camera
         self._seq = 0
         self._q_last_rad = retargeter.home_rad
 
-    @property
-    def camera(self) -> Camera:
-        """Where this hand's pixels come from."""
-        return self._window.camera
-
     def remember(self, observation: Observation) -> None:
         """Take in an observation that a newer one has overtaken: it is of the past, and nothing is sent."""
-        self._window.add(observation)
+        self._window.add(self.camera.straightened(observation))
 
     def process(self, observation: Observation, timer: StageTimer) -> LaneFrame:
         """Take the newest frame's observation through temporal stage and retargeter."""
         with timer.section("temporal"):
-            self._window.add(observation)
+            self._window.add(self.camera.straightened(observation))
             trajectory = self.temporal.update(self._window.snapshot())
         with timer.section("retarget"):
             q_rad = self._retarget(trajectory)
         with timer.section("publish"):
             message, ahead_ms = self._message(trajectory, q_rad)
         q_sent_rad = message.q_rad[0] if message.valid else np.full_like(message.q_rad[0], np.nan)
-        estimate_px = self._window.camera.project(trajectory.keypoints_m[0] + trajectory.wrist_m[0])
+        estimate_px = self.camera.project(trajectory.keypoints_m[0] + trajectory.wrist_m[0])
         actuator_ms = self.horizon.actuator_ms
         return LaneFrame(
             observation, trajectory, estimate_px, q_rad, message, q_sent_rad, ahead_ms, actuator_ms

@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import math
 
 import numpy as np
 from tqdm import tqdm
 
+from app.booth.gate import BoothGate
+from app.booth.status import BoothStatus
+from app.calibrate.hand_settings import CalibrateHandSettings
 from app.clock import Clock
+from app.console.command import ROBOT_COMMANDS, Command
+from app.console.link import Console
+from app.console.maker import SnapshotMaker
 from app.frame import Frame
 from app.hand_run import HandRun
 from app.interrupt import Interrupt
+from app.live_calibration import GUEST, LiveCalibration
 from app.opencv import cv2
 from app.overrun import Overruns
 from app.overview import OverviewFrame, OverviewRecorder
 from app.recorder import Recorder
+from app.run_dir import RECORDINGS
 from app.seeing import Gap, Sight, Sights
 from app.settings import TeleopSettings
-from app.snapshot import Snapshot
 from app.sources.base import EndOfSource, SourceFacts
 from app.timing import StageTimer
 from app.trace import STAGES
-from app.viewer_link import ViewerLink
 from models.observation import Hand, Observation
 from models.window import SLOT_RATE_HZ
 
@@ -61,13 +68,17 @@ class FrameLoop:
         self.eyes = eyes
         self.overruns = Overruns(1e3 / min(source.fps, SLOT_RATE_HZ))
         self.frames = 0
-        self.viewer: ViewerLink | None = None
+        self.console: Console | None = None
         self.overview: OverviewRecorder | None = None
         self.recorder: Recorder | None = None
+        self.booth: BoothGate | None = None
+        self.booth_status: BoothStatus | None = None
+        self.calibration: LiveCalibration | None = None
         self._settings = settings
         self._source = source
         self._clock = clock
         self._hands = hands
+        self._maker = SnapshotMaker(hands)
         self._interrupt = interrupt
         self._other_hand_frames = 0
         self._other_hand = False
@@ -118,6 +129,10 @@ class FrameLoop:
         for stage, took_ms in sight.stage_ms.items():
             timer.add(stage, took_ms)
         timer.add("wait", (t_taken_ns - sight.t_seen_ns) * 1e-6)
+        if self.booth is not None:
+            overtaken = tuple(self._admitted(_t_ns(seen), seen) for seen in sight.earlier)
+            observations = self._admitted(frame.t_capture_ns, sight.observations, sight.others)
+            sight = dataclasses.replace(sight, observations=observations, earlier=overtaken)
         published_ns = 0
         for hand, hand_run in self._hands.items():
             for earlier in sight.earlier:
@@ -132,36 +147,75 @@ class FrameLoop:
             age_ms = sum(stage_ms.get(stage, 0.0) for stage in STAGES)
         for hand_run in self._hands.values():
             hand_run.account(frame, stage_ms, age_ms)
+        if self.calibration is not None:
+            self.calibration.look()
         if self.recorder is not None:
             self.recorder.frame(sight, self._hands, stage_ms)
         self._warn_of_other_hand()
-        self._keep_and_show(frame, age_ms)
+        self._keep_and_show(frame, stage_ms, age_ms)
 
     def _note(self, notice: str) -> None:
         """Say what is wrong with the images once, where no window shows it."""
-        if notice and not self._look_notice and self.viewer is None:
+        if notice and not self._look_notice and self.console is None:
             logger.warning("%s", notice)
         self._look_notice = notice
 
     def _warn_of_other_hand(self) -> None:
         """Where no window shows the notice, say once that the wrong hand is in view."""
         self._other_hand_frames = self._other_hand_frames + 1 if self._other_hand else 0
-        if self._other_hand_frames == OTHER_HAND_FRAMES and self.viewer is None:
+        if self._other_hand_frames == OTHER_HAND_FRAMES and self.console is None:
             logger.warning("%s", self._notice())
 
-    def _keep_and_show(self, frame: Frame, age_ms: float) -> None:
-        if self.overview is None and self.viewer is None:
+    def _keep_and_show(self, frame: Frame, stage_ms: dict[str, float], age_ms: float) -> None:
+        t_now_ns = self._clock.now_ns()
+        self._maker.count(t_now_ns)
+        due = self.console is not None and self.console.due(t_now_ns)
+        if self.overview is None and not due:
             return
         if self._settings.mirror:
             # Keypoints belong to the unmirrored image, so that is what is shown.
             frame = dataclasses.replace(frame, image=cv2.flip(frame.image, 1))
-        shown = [
-            OverviewFrame.of(run.result, run.state) for run in self._hands.values() if run.result is not None
-        ]
         if self.overview is not None:
-            self.overview.add(frame, shown)
-        if self.viewer is not None:
-            self.viewer.show(Snapshot.of(frame.image, shown, age_ms, self._notice()))
+            self.overview.add(
+                frame,
+                [OverviewFrame.of(run.result, run.state) for run in self._hands.values() if run.result],
+            )
+        if due:
+            self._show(frame.image, stage_ms, age_ms)
+
+    def _show(
+        self, image: np.ndarray | None, stage_ms: dict[str, float] | None = None, age_ms: float = math.nan
+    ) -> None:
+        """Show the newest state of things, without an image if no frame came."""
+        if self.console is None:
+            return
+        recorder = self.recorder
+        snapshot = self._maker.make(
+            image,
+            self._clock.now_ns(),
+            stage_ms,
+            age_ms,
+            notice=self._notice(),
+            recording=recorder is not None and recorder.running,
+            recording_note="" if recorder is None else recorder.status,
+            booth=self.booth_status,
+            calibration=None if self.calibration is None else self.calibration.view,
+        )
+        self.console.show(snapshot)
+
+    def _admitted(
+        self, t_ns: int, observations: dict[Hand, Observation], others: tuple[Observation, ...] = ()
+    ) -> dict[Hand, Observation]:
+        """What the booth lets the lanes see; the robots are told what follows from it."""
+        if self.booth is None:
+            return observations
+        states = {hand: run.state for hand, run in self._hands.items()}
+        gated = self.booth.filter(t_ns, observations, states, others)
+        self.booth_status = gated.status
+        for hand, commands in gated.commands.items():
+            for command in commands:
+                self._hands[hand].robot.command(command)
+        return gated.observations
 
     def _bridge_gap(self) -> None:
         """No frame came: time goes on, so that the robot hears that the hand is being predicted, or lost."""
@@ -173,31 +227,69 @@ class FrameLoop:
 
     def _bridge(self, t_missing_ns: int) -> None:
         """Time went on to `t_missing_ns`, and nothing was seen."""
-        shown = []
+        missing = {
+            hand: Observation.missing(t_missing_ns, hand, self._source.size_px) for hand in self._hands
+        }
+        if self.booth is not None:
+            missing = self._admitted(t_missing_ns, missing)
         for hand, hand_run in self._hands.items():
-            missing = Observation.missing(t_missing_ns, hand, self._source.size_px)
-            shown.append(OverviewFrame.of(hand_run.drive(missing, self.timer, "publish"), hand_run.state))
+            hand_run.drive(missing[hand], self.timer, "publish")
         self.timer.drop_frame()
         if self.recorder is not None:
             self.recorder.gap(self._hands)
-        if self.viewer is not None:
-            width, height = self._source.size_px
-            self.viewer.show(Snapshot.of(np.zeros((height, width, 3), np.uint8), shown, 0.0, self._notice()))
+        self._show(None)
 
     def _operator_quits(self) -> bool:
         """Carry out what the operator asked for in the window; True if that is to end the run."""
-        while self.viewer is not None and (command := self.viewer.poll_command()) is not None:
-            if command == "quit":
+        while self.console is not None and (command := self.console.poll_command()) is not None:
+            if command.name == "quit":
                 return True
-            for hand_run in self._hands.values():
-                hand_run.robot.command(command)
+            self._obey(command)
         return False
+
+    def _obey(self, command: Command) -> None:
+        if self.booth is not None:
+            self.booth.heed(command.name)
+        if command.name == "arm" and self.calibration is not None and self.calibration.note:
+            self.calibration = None  # what it said was read
+        if command.name == "calibrate" and self.booth is None:
+            self._calibrate()
+        if command.name == "record" and self.recorder is not None:
+            self.recorder.toggle(RECORDINGS)
+        for hand_run in self._hands.values():
+            horizon = hand_run.lane.horizon
+            if command.name in ROBOT_COMMANDS:
+                hand_run.robot.command(command.name)
+            elif command.name == "horizon":
+                horizon.shift(command.value)
+            elif command.name == "horizon_auto":
+                horizon.give_back_to_auto()
+
+    def _calibrate(self) -> None:
+        """Begin to calibrate the first hand, or give that up."""
+        if self.calibration is not None and not self.calibration.note:
+            self.calibration.cancel()
+            return
+        hand, hand_run = next(iter(self._hands.items()))
+        settings = CalibrateHandSettings(
+            operator=self._settings.operator or GUEST,
+            hand=hand,
+            temporal=self._settings.temporal,
+            robot_hand=f"allegro_{hand}",
+        )
+        self.calibration = LiveCalibration(hand_run, settings)
 
     def _notice(self) -> str:
         """The one sentence the operator most needs to read now."""
         if self._source.status or self._look_notice:
             return self._source.status or self._look_notice
+        if self.calibration is not None and self.calibration.note:
+            return self.calibration.note
         if self._other_hand:
             other = "left" if self._settings.hand == "right" else "right"
             return f"only a {other} hand is in view: show the other one, or start with --hand {other}"
         return ""
+
+
+def _t_ns(observations: dict[Hand, Observation]) -> int:
+    return max(observation.t_capture_ns for observation in observations.values())

@@ -11,7 +11,7 @@ from app.recording_meta import read_meta
 from app.settings import TeleopSettings
 
 # All others are of the place and the moment of a run, and a real robot never moves for a replay unasked.
-_TAKEN_OVER = ("hand", "mirror", "temporal", "network", "horizon_ms")
+_TAKEN_OVER = ("hand", "mirror", "temporal", "network", "horizon_ms", "operator")
 
 
 def recorded_settings(directory: Path) -> TeleopSettings:
@@ -30,5 +30,5 @@ def recorded_settings(directory: Path) -> TeleopSettings:
         is_path = kinds[name] == Path | None
         if not isinstance(value, bool if kinds[name] is bool else str):
             raise AppError(f"the settings of the recording {directory} are damaged: {name} is {value!r}")
-        taken[name] = Path(value) if is_path else value
+        taken[name] = Path(str(value)) if is_path else value
     return dataclasses.replace(TeleopSettings(), **taken)

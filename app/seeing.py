@@ -31,6 +31,7 @@ class Sight:
         t_seen_ns: when the detector was done, on the run's clock.
         stage_ms: how long "capture" and "detect" took.
         notice: one sentence about the source or what it shows; empty while all is well.
+        others: further hands in view, see `HandDetector.others`.
         other_hand: whether hands are in view, but none that was asked for.
     """
 
@@ -41,6 +42,7 @@ class Sight:
     stage_ms: dict[str, float]
     notice: str
     other_hand: bool = False
+    others: tuple[Observation, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -169,6 +171,7 @@ class Eyes:
             stage_ms,
             look.notice,
             other_hand=look.fresh and self._detector.other_hand_in_view,
+            others=self._detector.others if look.fresh else (),
         )
 
 

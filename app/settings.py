@@ -33,6 +33,8 @@ class TeleopSettings:
     """--robot sim: table puts one under the hand, with something to grasp."""
     object: ObjectKind = "cube"
     """--scene table: what stands on it."""
+    operator: str | None = None
+    """Whose hands drive: a name given to calibrate hand."""
     temporal: TemporalChoice = "posebert"
     """What turns noisy detections into a trajectory: posebert is the learned model; one-euro filters; none
     passes detections on as they are."""
@@ -53,6 +55,8 @@ class TeleopSettings:
     """Play files at their own pace. --no-realtime: every frame, as fast as possible, deterministic."""
     arm: bool = False
     """Arm a robot at tcp://… by itself, as is always done for sim. Without it: key a in the window."""
+    booth: bool = False
+    """For visitors: whoever holds up an open palm drives the robot until the hand is gone. Full screen."""
     max_frames: int | None = None
     """Stop after this many frames."""
     trace: Path | None = None
@@ -60,7 +64,7 @@ class TeleopSettings:
     report: Path | None = None
     """Write the report to this .json file."""
     record: Path | None = None
-    """Record the source into this directory, to be played again with replay."""
+    """Record the run into this directory, to be played again with replay."""
     video: bool = True
     """Make overview.mp4 of a headless run."""
     run_dir: Path | None = None

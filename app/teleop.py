@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from app.booth.gate import BoothGate
+from app.console.link import Console, ConsoleLink
 from app.display import choose_headless
 from app.errors import AppError
 from app.files import require_writable
@@ -21,20 +23,19 @@ from app.lane import HandLane
 from app.loop import FrameLoop
 from app.machine import describe_machine, package_versions
 from app.memory import leave_alone_what_stays
+from app.operator_retargeting import load_retargeter
 from app.overview import OverviewRecorder
 from app.recorder import Recorder
 from app.report import RunStatistics, build_report, plain_settings, save_report
 from app.robot_port import RobotPort, open_robot
+from app.run_camera import RunCamera
 from app.run_dir import make_run_dir
 from app.settings import TeleopSettings, check_settings
 from app.sources.base import Source, SourceFacts
 from app.trace import Trace
-from app.viewer_link import ViewerLink
 from app.window import ObservationWindow
-from models.camera import Camera
 from models.observation import Hand
 from models.temporal import load_temporal
-from retarget import load as load_retargeter
 from robot.scene import ObjectKind
 
 logger = logging.getLogger(__name__)
@@ -54,6 +55,7 @@ class RunResult:
 
 
 OpenRobot = Callable[[str, Hand, bool, bool, Path | None, ObjectKind | Literal["none"]], RobotPort]
+OpenConsole = Callable[[str, list[str], Path | None, bool], Console]
 
 
 def run_teleop(
@@ -61,6 +63,7 @@ def run_teleop(
     source: Source | None = None,
     open_robot: OpenRobot = open_robot,
     recording: Path | None = None,
+    open_console: OpenConsole | None = None,
 ) -> RunResult:
     """Drive the robot hand from the source until it ends, the window closes or Ctrl-C; then report.
 
@@ -69,6 +72,7 @@ def run_teleop(
         source: frames to use instead of those of `settings.source`; it is closed here.
         open_robot: gives the robot of each hand, closed here too; benchmarks listen in.
         recording: take what was seen from here instead of from `settings.source` and a detector.
+        open_console: gives what shows the run, display or not; None opens the window unless headless.
 
     Raises:
         SettingsError: a flag has an illegal value.
@@ -78,7 +82,7 @@ def run_teleop(
     if recording is not None:
         settings = replace(settings, source=str(recording))
     check_settings(settings)
-    headless = choose_headless(settings.headless, settings.window)
+    headless = open_console is None and choose_headless(settings.headless, settings.window)
     for path in (settings.trace, settings.report):
         if path is not None:
             require_writable(path)
@@ -103,10 +107,13 @@ def run_teleop(
         stack.callback(loop.recorder.stop)
         if settings.record is not None:
             loop.recorder.start(settings.record)
+        if settings.booth:
+            loop.booth = BoothGate()
         if not headless:
             endpoints = [run.robot.endpoint for run in hands.values() if run.robot.endpoint]
-            loop.viewer = ViewerLink(f"PoseHand  {inputs.source.name}", endpoints, settings.keys)
-            stack.callback(loop.viewer.close)
+            title = f"PoseHand  {inputs.source.name}"
+            loop.console = (open_console or ConsoleLink)(title, endpoints, settings.keys, settings.booth)
+            stack.callback(loop.console.close)
         return _run(loop, settings, inputs.source, hands, run_dir, interrupt)
 
 
@@ -122,11 +129,14 @@ def _set_up(
     scene = settings.object if settings.scene == "table" else "none"
     robot = open_robot(settings.robot, hand, settings.realtime, settings.arm, settings.keys, scene)
     stack.callback(robot.close)
+    camera = RunCamera(inputs.source.size_px, inputs.calibration.camera)
+    operator = inputs.calibration.operators.get(hand)
     lane = HandLane(
-        ObservationWindow(hand, Camera.assumed(inputs.source.size_px)),
+        ObservationWindow(hand, camera.pinhole),
         load_temporal(settings.temporal, settings.network),
-        load_retargeter(f"allegro_{hand}"),
+        load_retargeter(f"allegro_{hand}", operator, settings.temporal),
         *inputs.lane_times(hand),
+        camera,
     )
     # What has no end would fill the memory with rows that nobody asked for.
     keep_trace = settings.trace is not None or (headless and inputs.source.frame_count is not None)

@@ -95,6 +95,8 @@ class HandConfig:
         huber_delta: errors beyond it, m, count linearly; .inf for plain squares.
         project_dist: thumb–finger distance of the human, m, at or under which the pair is fully projected.
         escape_dist: distance, m, at or over which it is fully released.
+        pinch_dists_m: (project_dist, escape_dist) of each finger instead of one for all, in the order of
+            finger_tip_link_names after the thumb; what an operator's calibration sets.
         has_joint_limits: whether to keep to the URDF's limits.
         ignore_mimic_joint: whether joints that mimic another move by themselves.
         add_dummy_free_joint: whether six joints let the whole robot move, too.
@@ -148,6 +150,7 @@ class HandConfig:
     huber_delta: float = 0.03
     project_dist: float = 0.03
     escape_dist: float = 0.05
+    pinch_dists_m: tuple[tuple[float, ...], ...] = ()
     has_joint_limits: bool = True
     ignore_mimic_joint: bool = False
     add_dummy_free_joint: bool = False
@@ -213,6 +216,11 @@ class HandConfig:
         return tuple(4 * (tip + 1) for tip in range(self.num_tips))
 
     @property
+    def pinch_ranges_m(self) -> tuple[tuple[float, ...], ...]:
+        """(project, escape) distance of each thumb–finger pair of a dexpilot hand, metres."""
+        return self.pinch_dists_m or ((self.project_dist, self.escape_dist),) * (self.num_tips - 1)
+
+    @property
     def beta_straight(self) -> float:
         """β of a straight finger."""
         return self.straight_scaling_factor or self.scaling_factor
@@ -252,6 +260,17 @@ class HandConfig:
                 what = "three numbers" if size == 3 else "one number"
                 raise RetargetError(
                     f"{name} is {_plain(rows)}; give {what} for each of the {count} fingertips."
+                )
+        if self.pinch_dists_m and [len(row) for row in self.pinch_dists_m] != [2] * (count - 1):
+            raise RetargetError(
+                f"pinch_dists_m is {_plain(self.pinch_dists_m)}; give project_dist and escape_dist "
+                f"for each of the {count - 1} fingers after the thumb."
+            )
+        for project_m, escape_m in self.pinch_dists_m:
+            if not 0.0 < project_m <= escape_m - self.projection_band_m:
+                raise RetargetError(
+                    f"pinch_dists_m has the entry {[project_m, escape_m]}; give two distances greater "
+                    f"than 0, the second larger by at least projection_band_m ({self.projection_band_m})."
                 )
         if any(radius < 0.0 for radius in self.tip_radii_m):
             raise RetargetError(f"tip_radii_m is {_plain(self.tip_radii_m)}; a radius is 0 or greater.")

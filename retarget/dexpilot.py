@@ -13,6 +13,7 @@ import numpy as np
 from retarget.config import HandConfig
 from retarget.kernels import Projection
 
+_SECONDARY_PROJECT_M = 0.03
 _ETA1_M = 1e-4  # distance of a projected thumb–finger pair that is no surface (arXiv 1910.03135)
 
 
@@ -54,6 +55,8 @@ def build_projection(
     straight_scale = scale.copy()
     first, second = np.full(count, -1, np.int64), np.full(count, -1, np.int64)
     wanted = np.zeros(count)
+    project = np.full(count, config.project_dist)
+    escape = np.full(count, config.escape_dist)
     if pilot:
         origin, task = vector_layout(num_tips)
         tip_offset = np.zeros((num_tips + 1, 3))
@@ -65,6 +68,11 @@ def build_projection(
         first[secondary], second[secondary] = task[secondary] - 2, origin[secondary] - 2
         straight_scale[num_pairs + 1 :] = config.beta_straight  # wrist → fingers, not the thumb
         wanted[secondary] = config.separation_dist_m
+        ranges = np.array(config.pinch_ranges_m)
+        project[:num_primary], escape[:num_primary] = ranges[:, 0], ranges[:, 1]
+        escape[num_pairs + 1 :] = ranges[:, 1]
+        if config.variant == "dex-retargeting":  # a constant there, whatever its file says
+            project[secondary] = _SECONDARY_PROJECT_M
         if config.variant == "contact":
             wanted[:num_primary] = tip_radii_m[0] + np.array(tip_radii_m[1:])
         else:
@@ -90,10 +98,8 @@ def build_projection(
         second=second,
         num_primary=num_primary,
         num_pairs=num_pairs,
-        project_m=config.project_dist,
-        # A constant in dex-retargeting, whatever its file says.
-        secondary_m=0.03 if config.variant == "dex-retargeting" else config.project_dist,
-        escape_m=config.escape_dist,
+        project_m=project,
+        escape_m=escape,
         band_m=config.projection_band_m,
         wanted_m=wanted,
         directed=config.variant != "contact",

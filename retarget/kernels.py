@@ -100,9 +100,8 @@ class Projection(NamedTuple):
     second: np.ndarray  # (V,) int64, S2: and of the other finger
     num_primary: int  # S1 vectors
     num_pairs: int  # S1 + S2 vectors
-    project_m: float
-    secondary_m: float  # human distance at or under which an S2 pair may be projected
-    escape_m: float
+    project_m: np.ndarray  # (V,) human distance at or under which a pair is projected (an S2 pair: may be)
+    escape_m: np.ndarray  # (V,) S1: at or over which it is released; wrist → fingertip: that of its S1 vector
     band_m: float
     wanted_m: np.ndarray  # (V,) robot distance of a projected vector
     directed: bool  # a projected vector keeps the human's direction instead of any that suits
@@ -350,8 +349,8 @@ def project(
             tip, thumb = projection.human_task[v], projection.human_task[0]
             straight = 1.0 - _ramp(finger_extension(keypoints, tip), _BENT_EXTENSION, _STRAIGHT_EXTENSION)
             # Near the thumb the pinch is what counts: reaching past it would only lengthen the way back.
-            far = projection.escape_m + _PINCH_SURROUNDINGS_M
-            away = 1.0 - _ramp(_distance(keypoints, tip, thumb), projection.escape_m, far)
+            far = projection.escape_m[v] + _PINCH_SURROUNDINGS_M
+            away = 1.0 - _ramp(_distance(keypoints, tip, thumb), projection.escape_m[v], far)
             scale += straight * away * (projection.straight_scale[v] - scale)
         for i in range(3):
             human = keypoints[projection.human_task[v], i]
@@ -365,10 +364,11 @@ def project(
         targets.distance_weight[v] = 0.0
         if v >= projection.num_pairs:
             continue
-        begin = projection.project_m if v < projection.num_primary else projection.secondary_m
+        begin = projection.project_m[v]
         closing = _ramp(length, begin, begin + projection.band_m)
         if v < projection.num_primary:
-            opening = _ramp(length, projection.escape_m - projection.band_m, projection.escape_m)
+            escape = projection.escape_m[v]
+            opening = _ramp(length, escape - projection.band_m, escape)
             strength[v] = min(max(strength[v], closing), opening)
             weight = projection.primary_weight
         else:

@@ -12,7 +12,7 @@ from numba import njit
 SAMPLES = 2  # per pixel and axis
 
 
-@njit(cache=True, fastmath=True)
+@njit(cache=True, fastmath=True, nogil=True)
 def move_vertices(
     vertices: np.ndarray,
     normals: np.ndarray,
@@ -36,7 +36,7 @@ def move_vertices(
             )
 
 
-@njit(cache=True, fastmath=True)
+@njit(cache=True, fastmath=True, nogil=True)
 def project(
     vertices: np.ndarray, view: np.ndarray, focal: float, center_x: float, center_y: float, out: np.ndarray
 ) -> None:
@@ -74,7 +74,7 @@ def project(
             out[i, 1] = center_y - focal * y
 
 
-@njit(cache=True, fastmath=True)
+@njit(cache=True, fastmath=True, nogil=True)
 def rasterize(screen: np.ndarray, triangles: np.ndarray, nearness: np.ndarray, ids: np.ndarray) -> None:
     """Fill `nearness` (h,w) and `ids` (h,w; -1 where empty) with the nearest triangle that faces the eye."""
     height, width = nearness.shape
@@ -200,7 +200,7 @@ def _lit(
         color[k] = materials[t, k] * diffuse + gloss
 
 
-@njit(cache=True, fastmath=True)
+@njit(cache=True, fastmath=True, nogil=True)
 def resolve(
     ids: np.ndarray,
     screen: np.ndarray,

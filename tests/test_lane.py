@@ -6,6 +6,7 @@ import pytest
 from app.clock import FileClock
 from app.horizon import Horizon
 from app.lane import HandLane, start_now
+from app.run_camera import RunCamera
 from app.timing import StageTimer
 from app.window import ObservationWindow
 from calibration.delays import Delays
@@ -49,7 +50,8 @@ def run(retargeter, frames, horizon_ms=None, lag_ms=0.0):
     retargeter.reset()
     clock = LaggingClock(lag_ms)
     window = ObservationWindow("right", CAMERA)
-    lane = HandLane(window, load_temporal("none"), retargeter, clock, Horizon(horizon_ms, Delays(0.0, 0.0)))
+    horizon = Horizon(horizon_ms, Delays(0.0, 0.0))
+    lane = HandLane(window, load_temporal("none"), retargeter, clock, horizon, RunCamera((640, 480)))
     results = []
     for observation in frames:
         clock.capture(observation.t_capture_ns)

@@ -237,7 +237,7 @@ def test_what_is_left_out_is_as_it_was_recorded(tmp_path):
     assert (settings.robot, settings.arm) == ("sim", False), "a robot moves only where it is asked for"
     assert parse(["replay", str(directory), "--temporal", "none"]).settings.temporal == "none"
     with pytest.raises(UsageError, match="source"):
-        parse(["replay", str(directory), "--source", "webcam:1"]).run()
+        parse(["replay", str(directory), "--source", "webcam:1"])
 
 
 def test_damaged_settings_of_a_recording_get_one_sentence(tmp_path):

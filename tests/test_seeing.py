@@ -54,6 +54,7 @@ class Detector(HandDetector):
     def __init__(self, gate: threading.Semaphore | None = None, fails: bool = False) -> None:
         self.hands = ("right",)
         self.bad_frames = 0
+        self.other_hand_in_view, self.others = False, ()
         self.gate, self.fails = gate, fails
 
     def detect(self, frame: Frame) -> dict:

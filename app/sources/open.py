@@ -19,13 +19,14 @@ LEGAL = (
 )
 
 
-def open_source(spec: str, *, realtime: bool, loop: bool = False) -> Source:
+def open_source(spec: str, *, realtime: bool, loop: bool = False, script: str = "demo") -> Source:
     """The source of frames that `spec` names; the caller closes it.
 
     Args:
         spec: webcam[:N] | synthetic[:SEED] | PATH of a video | PATH of a recording | URL of a stream.
         realtime: play files and the synthetic camera at their own pace; cameras and streams always are.
         loop: let the synthetic camera start again at its end.
+        script: what the synthetic camera's hand does, a key of `app.synthetic.scripts.SCRIPTS`.
 
     Raises:
         UsageError: `spec` is of no legal form.
@@ -39,7 +40,7 @@ def open_source(spec: str, *, realtime: bool, loop: bool = False) -> Source:
         # It renders with packages that take long to import.
         from app.sources.synthetic import SyntheticSource
 
-        return SyntheticSource(seed=seed, realtime=realtime, loop=loop)
+        return SyntheticSource(seed=seed, realtime=realtime, loop=loop, script=script)
     scheme, is_url, _ = spec.partition("://")
     if is_url:
         if scheme.lower() not in SCHEMES:

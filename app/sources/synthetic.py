@@ -30,6 +30,8 @@ class SyntheticSource:
         loop: bool = False,
         frames: int | None = None,
         make_playback: Callable[[bool], Playback] = Playback,
+        script: str = "demo",
+        shape: str | None = None,
     ) -> None:
         """Open the clip, rendering it first if need be.
 
@@ -39,11 +41,13 @@ class SyntheticSource:
             loop: start again at the end instead of ending; the hand is then where it began.
             frames: play only the first so many frames; None is the whole routine.
             make_playback: keeps the pace, given `realtime`; tests inject their own clock.
+            script: what the hand does, a key of `app.synthetic.scripts.SCRIPTS`.
+            shape: the hand, a name of `models.hand_model.shape_names`; None is the seed's own.
 
         Raises:
             AppError: the seed is negative, or the clip cannot be rendered or read.
         """
-        clip = clip_of_seed(seed, frames)
+        clip = clip_of_seed(seed, frames, script=script, shape=shape)
         self.truth: SyntheticTruth = clip.truth
         self._path = clip.video
         self._realtime = realtime

@@ -86,7 +86,13 @@ class Clip:
     truth: SyntheticTruth
 
 
-def clip_of_seed(seed: int, frames: int | None = None, workers: int = 2, script: str = "demo") -> Clip:
+def clip_of_seed(
+    seed: int,
+    frames: int | None = None,
+    workers: int = 2,
+    script: str = "demo",
+    shape: str | None = None,
+) -> Clip:
     """The clip of a seed, rendered now if it is not cached.
 
     Args:
@@ -94,6 +100,7 @@ def clip_of_seed(seed: int, frames: int | None = None, workers: int = 2, script:
         frames: render only the first so many frames, a clip of its own; None is the whole routine.
         workers: processes to render with; below 2, this one renders.
         script: what the hand does, a key of SCRIPTS.
+        shape: the hand, a name of `models.hand_model.shape_names`; None is the seed's own.
 
     Raises:
         AppError: the seed is negative, rendering failed, or the cache directory cannot be written.
@@ -101,10 +108,11 @@ def clip_of_seed(seed: int, frames: int | None = None, workers: int = 2, script:
     if seed < 0:
         raise AppError(f"the synthetic camera has seeds from 0 up, not {seed}; give for example synthetic:1")
     length = "whole" if frames is None else f"first{frames}"
-    name = f"{script}-seed{seed}-{length}-{version()}"
+    whose = f"seed{seed}" if shape is None else f"seed{seed}-{shape}"
+    name = f"{script}-{whose}-{length}-{version()}"
     folder = cache_dir() / "synthetic" / name
     if not (folder / _TRUTH).is_file():
-        _render_into(folder, Scene(seed, script), frames, workers)
+        _render_into(folder, Scene(seed, script, shape), frames, workers)
     return Clip(folder / _VIDEO, SyntheticTruth.load(folder / _TRUTH))
 
 
@@ -125,14 +133,16 @@ class Scene:
     Attributes:
         seed: who and where.
         script: what, a key of SCRIPTS.
+        shape: name of the hand's shape; None is the seed's own.
     """
 
     seed: int
     script: str = "demo"
+    shape: str | None = None
 
     def build(self) -> tuple[Look, HandModel, Motion]:
         """Look, hand and movement, nothing rendered yet."""
-        look = Look.of_seed(self.seed, SIZE_PX)
+        look = Look.of_seed(self.seed, SIZE_PX, self.shape)
         model = HandModel.load(look.shape)
         home_m = np.array([*_HOME_M, look.distance_m])
         beats = SCRIPTS[self.script]()

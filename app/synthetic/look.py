@@ -46,13 +46,13 @@ class Look:
     room_seed: int
 
     @staticmethod
-    def of_seed(seed: int, size_px: tuple[int, int]) -> Look:
-        """The look of a seed; 0 is a medium hand in even light."""
+    def of_seed(seed: int, size_px: tuple[int, int], shape: str | None = None) -> Look:
+        """The look of a seed; 0 is a medium hand in even light. `shape` is another hand than the seed's."""
         rng = np.random.default_rng([seed, 1])
         assumed = Camera.assumed(size_px)
         focal_px = assumed.focal_px * rng.uniform(0.95, 1.08)
         ambient = rng.uniform(0.52, 0.60)
-        shape = _SHAPES[seed % len(_SHAPES)]
+        shape = _SHAPES[seed % len(_SHAPES)] if shape is None else shape
         return Look(
             shape=shape,
             skin=_SKINS[(1 + seed) % len(_SKINS)],
@@ -60,7 +60,7 @@ class Look:
             light=(float(rng.uniform(-1.0, 1.0)), float(rng.uniform(0.5, 1.0)), float(rng.uniform(0.9, 1.4))),
             ambient=float(ambient),
             diffuse=float(rng.uniform(1.05, 1.15) - ambient),
-            distance_m=float(rng.uniform(0.46, 0.53)) * (1.1 if shape == "adult_large" else 1.0),
+            distance_m=float(rng.uniform(0.46, 0.53)) * (1.1 if shape.startswith("adult_large") else 1.0),
             camera=Camera(float(focal_px), assumed.centre_px, size_px),
             noise=float(rng.uniform(1.5, 3.0)),
             room_seed=seed,

@@ -1,4 +1,4 @@
-"""What rendered hands do: the routine of the synthetic camera, and the one that latency is measured with."""
+"""What rendered hands do: the synthetic camera's routine, and those for latency and hand calibration."""
 
 from __future__ import annotations
 
@@ -82,8 +82,25 @@ def latency() -> list[Beat]:
     return [*beats, Beat("half", 0.30, 0.80), Beat("open", 0.30, 1.5)]
 
 
+def calibrate() -> list[Beat]:
+    """What an operator does in `calibrate hand`, about 23 s: flat, fist, a pinch with each finger, spread.
+
+    Each pose is held for the two seconds that are asked for, after the time that reading takes.
+    """
+    hold_s = 2.3
+    beats = [Beat("relaxed", 0.0, 1.0), Beat("flat", 0.50, hold_s), Beat("fist", 0.50, hold_s)]
+    for finger in RELEASED:
+        beats += [
+            Beat("relaxed", 0.40, 0.1, (("turn", 12.0), ("z", -0.04))),
+            Beat(f"pinch_{finger}", 0.40, hold_s, (("turn", 16.0), ("lean", -6.0), ("z", -0.05))),
+        ]
+    return [*beats, Beat("open", 0.50, hold_s)]
+
+
 def _to_and_fro(there: str, back: str, move_s: float, hold_s: float, times: int) -> list[Beat]:
     return [Beat(there, move_s, hold_s), Beat(back, move_s, hold_s)] * times
 
 
-SCRIPTS: Mapping[str, Callable[[], list[Beat]]] = MappingProxyType({"demo": demo, "latency": latency})
+SCRIPTS: Mapping[str, Callable[[], list[Beat]]] = MappingProxyType(
+    {"demo": demo, "latency": latency, "calibrate": calibrate}
+)

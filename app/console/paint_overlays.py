@@ -1,0 +1,115 @@
+"""What comes over everything: help, the question before quitting, a notice, a guided calibration."""
+
+from __future__ import annotations
+
+from PySide6 import QtGui
+
+from app.console.brush import Brush, faded, rect
+from app.console.keys import HELP
+from app.console.layout import Box
+from app.console.pictograms import draw_pictogram
+from app.snapshot import CalibrationView
+
+ALARM = "#d3202f"
+NOTICE = "#e3a32b"
+
+
+def paint_strip(brush: Brush, box: Box, text: str, alarm: bool) -> None:
+    """One sentence over the top of the camera's image; an alarm in red."""
+    u = brush.u
+    strip = Box(box.x + 8 * u, box.y + 8 * u, box.width - 16 * u, 58 * u)
+    brush.box(strip, ALARM if alarm else NOTICE, radius=6)
+    brush.paragraph(strip.inset(6 * u), text, 20, "#ffffff" if alarm else "#17130a", "centre")
+
+
+def paint_help(brush: Brush, window: Box) -> None:
+    """All keys, large."""
+    u, theme = brush.u, brush.theme
+    card = _card(brush, window, 640, 24 + 46 + 34 * len(HELP) + 50)
+    brush.text(Box(card.x, card.y, card.width, 40 * u), "Keys", 30, theme.text, bold=True)
+    y = card.y + 50 * u
+    for key, meaning in HELP:
+        cap = Box(card.x, y + 2 * u, 92 * u, 29 * u)
+        brush.box(cap, theme.track, radius=5)
+        brush.text(cap, key, 19, theme.text, "centre", bold=True)
+        brush.text(Box(card.x + 112 * u, y, card.width - 112 * u, 33 * u), meaning, 20, theme.text)
+        y += 34 * u
+    brush.text(Box(card.x, y + 4 * u, card.width, 28 * u), "any key closes this", 16, theme.dim)
+
+
+def paint_quit(brush: Brush, window: Box) -> None:
+    """The question before quitting with an armed robot."""
+    u, theme = brush.u, brush.theme
+    card = _card(brush, window, 720, 190)
+    brush.text(
+        Box(card.x, card.y + 4 * u, card.width, 44 * u), "The robot is armed", 36, theme.text, bold=True
+    )
+    brush.text(
+        Box(card.x, card.y + 62 * u, card.width, 30 * u), "Q again disarms it and quits", 24, theme.text
+    )
+    brush.text(Box(card.x, card.y + 100 * u, card.width, 30 * u), "any other key goes on", 24, theme.dim)
+
+
+def paint_calibration(brush: Brush, box: Box, view: CalibrationView) -> None:
+    """What to do now, in a picture and in words, and how far it is."""
+    u, theme = brush.u, brush.theme
+    brush.box(box, theme.panel, edge=theme.edge)
+    inner = box.inset(18 * u)
+    brush.text(Box(inner.x, inner.y, inner.width, 32 * u), view.title, 26, theme.dim, bold=True)
+    if view.seconds_left is not None:
+        left = Box(inner.right - 160 * u, inner.y - 6 * u, 160 * u, 56 * u)
+        brush.text(left, f"{view.seconds_left:.0f} s", 50, theme.text, "right", bold=True)
+    steps = Box(inner.x, inner.bottom - 62 * u, inner.width, 62 * u)
+    words_height = 132 * u
+    words = Box(inner.x, steps.y - words_height - 10 * u, inner.width, words_height)
+    if view.picture:
+        frame = Box(inner.x, inner.y + 52 * u, inner.width, words.y - inner.y - 62 * u)
+        brush.box(frame, theme.background, radius=8)
+        draw_pictogram(brush, frame.inset(14 * u), view.picture)
+    else:
+        words = Box(words.x, inner.y + 52 * u, words.width, words.bottom - inner.y - 52 * u)
+    brush.paragraph(words, view.instruction, 36, theme.text, "centre")
+    _paint_steps(brush, steps, view)
+
+
+def _paint_steps(brush: Brush, box: Box, view: CalibrationView) -> None:
+    u, theme = brush.u, brush.theme
+    bar = Box(box.x, box.y, box.width, 14 * u)
+    brush.box(bar, theme.track, radius=7)
+    done = Box(bar.x, bar.y, max(bar.height, bar.width * min(max(view.progress, 0.0), 1.0)), bar.height)
+    brush.box(done, theme.tones["good"][0], radius=7)
+    if not view.steps:
+        return
+    y = bar.bottom + 8 * u
+    for number, cell in enumerate(Box(box.x, y, box.width, 32 * u).columns(len(view.steps), 6 * u)):
+        if number < view.steps_done:
+            ground, ink = theme.tones["good"]
+        elif number == view.steps_done:
+            ground, ink = theme.tones["busy"]
+        else:
+            ground, ink = theme.track, theme.dim
+        brush.box(cell, ground, radius=5)
+        mark = "✓ " if number < view.steps_done else ""
+        brush.text(cell.inset(4 * u), f"{mark}{view.steps[number]}", 16, ink, "centre")
+
+
+def paint_stopped_frame(brush: Brush, window: Box) -> None:
+    """A red frame around everything: nobody overlooks that the robot is locked."""
+    pen = QtGui.QPen(QtGui.QColor(ALARM), 7.0 * brush.u)
+    brush.painter.setPen(pen)
+    brush.painter.setBrush(faded("#000000", 0.0))
+    brush.painter.drawRect(rect(window.inset(3.5 * brush.u)))
+
+
+def _card(brush: Brush, window: Box, width: float, height: float) -> Box:
+    """A card in the middle of a shaded window; returns the room inside."""
+    u = brush.u
+    brush.painter.fillRect(rect(window), QtGui.QColor(brush.theme.shade))
+    card = Box(
+        window.x + (window.width - width * u) / 2,
+        window.y + (window.height - height * u) / 2,
+        width * u,
+        height * u,
+    )
+    brush.box(card, brush.theme.panel, radius=12, edge=brush.theme.edge)
+    return card.inset(26 * u)

@@ -1,0 +1,74 @@
+"""The stop's own way from the window to the robots: not through the pipeline, and not through drawing."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+from typing import Protocol
+
+from robot import RobotError
+
+logger = logging.getLogger(__name__)
+
+
+class Stoppable(Protocol):
+    """A robot that can be stopped; `robot.RobotLink` is one."""
+
+    def stop(self) -> None:
+        """Stop at once.
+
+        Raises:
+            RobotError: it was not confirmed.
+        """
+        ...
+
+
+class Stopper:
+    """Stops robots, each on a thread of its own: one that does not answer must not delay the next."""
+
+    def __init__(self, robots: Sequence[Stoppable]) -> None:
+        self._alarms = [""] * len(robots)
+        self._confirmed = [False] * len(robots)
+        self._closing = False
+        self._asked = [threading.Event() for _ in robots]
+        for number, robot in enumerate(robots):
+            thread = threading.Thread(target=self._serve, args=(number, robot), name="stop", daemon=True)
+            thread.start()
+
+    @property
+    def alarm(self) -> str:
+        """What the operator must know of a stop that a robot did not confirm; empty while all is well."""
+        return next((alarm for alarm in self._alarms if alarm), "")
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether every robot there is has confirmed the newest stop."""
+        return bool(self._confirmed) and all(self._confirmed)
+
+    def stop(self) -> None:
+        """Stop all robots; returns at once."""
+        self._confirmed = [False] * len(self._confirmed)
+        for asked in self._asked:
+            asked.set()
+
+    def close(self) -> None:
+        """End the threads; a stop that is on its way goes on."""
+        self._closing = True
+        for asked in self._asked:
+            asked.set()
+
+    def _serve(self, number: int, robot: Stoppable) -> None:
+        asked = self._asked[number]
+        while True:
+            asked.wait()
+            if self._closing:
+                return
+            asked.clear()
+            try:
+                robot.stop()
+                self._alarms[number] = ""
+                self._confirmed[number] = True
+            except RobotError as error:
+                self._alarms[number] = f"STOP NOT CONFIRMED: {error}"
+                logger.error("%s", self._alarms[number])

@@ -1,0 +1,193 @@
+"""`calibrate hand` on rendered people of known size, through detector, temporal stage and retargeter."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from app.bench.operator import bone_errors, extreme_shapes
+from app.calibrate.hand import MEAN_SEEN_M, run_hand
+from app.calibrate.hand_report import TOUCHING_MM, robot_poses
+from app.calibrate.hand_session import InstructionLines, see_poses
+from app.calibrate.hand_settings import CalibrateHandSettings, check_settings
+from app.detector import HandDetector
+from app.errors import AppError, UsageError
+from app.frame import Frame
+from app.operator_retargeting import load_retargeter
+from app.run_camera import RunCamera
+from app.sources.base import EndOfSource
+from app.sources.video import VideoSource
+from app.synthetic.clip import Scene
+from app.synthetic.renderer import ArmRenderer
+from calibration.errors import CalibrationError
+from calibration.hand_fit import fit_operator
+from calibration.hand_guide import STEPS, GuideState
+from calibration.hand_shape import bone_lengths_m
+from models.hand_model import HandModel
+from models.observation import Observation
+from models.posebert_input import mean_bone_lengths
+from models.temporal import load_temporal
+
+EVERY = 3  # a camera with ten frames a second: rendering and detecting take most of the time
+
+
+class Rendered:
+    """A rendered person performing the calibration, frame by frame; mirrored, it is the left hand."""
+
+    live = False
+    frame_count = None
+    status = ""
+    name = "rendered"
+
+    def __init__(self, shape: str, frames: int | None = None, mirrored: bool = False) -> None:
+        look, model, self._motion = Scene(0, "calibrate", shape).build()
+        self.model = model
+        self.size_px = look.camera.size_px
+        self.fps = self._motion.fps / EVERY
+        self._renderer = ArmRenderer(look, model)
+        self._count = len(self._motion.wrist_m) if frames is None else frames
+        self._mirrored = mirrored
+        self._next = 0
+        self.closed = False
+
+    def read(self, timeout_s: float) -> Frame:
+        i, motion = self._next, self._motion
+        if i >= self._count or self.closed:
+            raise EndOfSource
+        self._next += EVERY
+        image = self._renderer.render(i, motion.rotations[i], motion.wrist_m[i], motion.forearm[i])
+        image = np.ascontiguousarray(image[:, ::-1]) if self._mirrored else image
+        return Frame(i // EVERY, round(i * 1e9 / motion.fps), image)
+
+    def close(self) -> None:
+        self.closed = True
+        self._renderer.close()
+
+
+class Recorder:
+    """Keeps what a display is told."""
+
+    patient = False
+
+    def __init__(self, cancel_at: int | None = None) -> None:
+        self.states: list[GuideState] = []
+        self.notices: set[str] = set()
+        self.closed = False
+        self._cancel_at = cancel_at
+
+    @property
+    def cancelled(self) -> bool:
+        return self._cancel_at is not None and len(self.states) >= self._cancel_at
+
+    def show(self, frame: Frame, observation: Observation, state: GuideState, notice: str) -> None:
+        self.states.append(state)
+        self.notices.add(notice)
+
+    def wait(self, notice: str) -> None:
+        self.notices.add(notice)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def settings_for(folder: Path, hand: str = "right") -> CalibrateHandSettings:
+    return CalibrateHandSettings(
+        "Anna", hand=hand, source="synthetic", realtime=False, headless=True, output=folder
+    )
+
+
+@pytest.mark.parametrize("which", [0, 1], ids=["smallest", "largest"])
+def test_the_smallest_and_the_largest_person_pinch_the_robots_fingers_closed(
+    which: int, hand_landmarker_asset: Path
+) -> None:
+    source = Rendered(extreme_shapes()[which])
+    lines: list[str] = []
+    with HandDetector(hand_landmarker_asset) as detector:
+        temporal, camera = load_temporal("posebert"), RunCamera(source.size_px)
+        seen = see_poses(source, detector, "right", temporal, InstructionLines(lines.append), camera)
+    source.close()
+    assert seen is not None
+    assert list(seen.samples) == list(STEPS)
+    assert [line[:3] for line in lines if line[1:2] == "/"] == [f"{i}/7" for i in range(1, 8)]
+    mean_m = mean_bone_lengths(HandModel.load())
+    calibration = fit_operator(
+        "Anna", "right", "posebert", seen.samples, seen.detected_m, MEAN_SEEN_M, mean_m
+    )
+    before = robot_poses(load_retargeter("allegro_right"), seen.samples)
+    after = robot_poses(load_retargeter("allegro_right", calibration), seen.samples)
+    assert set(after.gaps_mm) == {"index", "middle", "ring"}
+    for finger, gap_mm in after.gaps_mm.items():
+        assert -1.0 < gap_mm <= TOUCHING_MM, (finger, gap_mm)
+        assert after.held_percent[finger] == 100.0
+    assert after.short_mm < 0.65 * before.short_mm
+    assert after.travel_mm > 1.05 * before.travel_mm
+    # What a camera alone cannot tell is the size; with a ruler's palm the bones follow.
+    true_m = bone_lengths_m(source.model.keypoints(np.tile(np.eye(3), (16, 1, 1))))
+    errors = bone_errors(calibration, true_m)
+    assert abs(errors["palm_mm"] - 1e3 * mean_m[8]) < 5.0
+    assert abs(errors["palm_mm"] - errors["true_palm_mm"]) > 8.0
+    assert errors["measured_error_mm"] < 2.0
+    assert errors["measured_worst_mm"] < 6.0
+
+
+@pytest.fixture
+def nothing_kept(tmp_path: Path) -> Iterator[Path]:
+    """A folder with a calibration that a failure must leave alone."""
+    (tmp_path / "Anna.json").write_text("kept", encoding="utf-8")
+    yield tmp_path
+    assert [path.name for path in tmp_path.iterdir()] == ["Anna.json"]
+    assert (tmp_path / "Anna.json").read_text(encoding="utf-8") == "kept"
+
+
+def test_an_end_before_all_poses_names_the_missing_one(
+    nothing_kept: Path, hand_landmarker_asset: Path
+) -> None:
+    source, display = Rendered("adult_medium", frames=130), Recorder()
+    with pytest.raises(CalibrationError, match="the fist was not seen; repeat"):
+        run_hand(settings_for(nothing_kept), source=source, display=display)
+    assert source.closed
+    assert display.closed
+
+
+def test_the_other_hand_is_told_apart(nothing_kept: Path, hand_landmarker_asset: Path) -> None:
+    display = Recorder()
+    source = Rendered("adult_medium", frames=60, mirrored=True)
+    with pytest.raises(CalibrationError, match=r"only the left hand was shown.*--hand left"):
+        run_hand(settings_for(nothing_kept), source=source, display=display)
+    assert "That is your left hand; show the right one" in display.notices
+
+
+def test_a_source_without_a_hand_says_so(
+    nothing_kept: Path, small_video: Path, hand_landmarker_asset: Path
+) -> None:
+    with pytest.raises(CalibrationError, match="no hand was seen"):
+        run_hand(settings_for(nothing_kept), source=VideoSource(small_video, realtime=False))
+
+
+def test_cancelling_keeps_what_was_there(nothing_kept: Path, hand_landmarker_asset: Path) -> None:
+    lines = run_hand(
+        settings_for(nothing_kept), source=Rendered("adult_medium", 60), display=Recorder(cancel_at=5)
+    )
+    assert lines == ["cancelled; what was calibrated before stays as it is"]
+
+
+def test_a_missing_source_is_one_sentence(nothing_kept: Path) -> None:
+    settings = CalibrateHandSettings("Anna", source="nowhere.mp4", output=nothing_kept, headless=True)
+    with pytest.raises(AppError, match=r"there is no source 'nowhere.mp4'"):
+        run_hand(settings)
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"operator": "a/b"}, "--operator: the operator's name is 'a/b'"),
+        ({"palm_mm": 9.0}, "--palm-mm is 9.0; give millimetres from 50 to 150"),
+        ({"palm_mm": float("nan")}, "--palm-mm is nan"),
+        ({"realtime": False}, "--no-realtime needs a source with a clock"),
+        ({"network": Path("x"), "temporal": "none"}, "--network is for --temporal posebert"),
+    ],
+)
+def test_flags_that_make_no_sense_are_refused(changes: dict, why: str) -> None:
+    with pytest.raises(UsageError, match=why):
+        check_settings(CalibrateHandSettings(**{"operator": "Anna", **changes}))
