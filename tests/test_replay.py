@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.console.command import Command
 from app.errors import AppError, UsageError
 from app.recording import HANDS_FILE, RecordingReader, RecordingWriter
 from app.recording_hands import NO_FRAME, HandRecord, unpack_array, unpack_hand_record
@@ -24,6 +25,7 @@ from app.recording_settings import recorded_settings
 from app.replay import Replay
 from app.seeing import Gap, Sight
 from app.settings import TeleopSettings
+from app.snapshot import Snapshot
 from app.sources.base import EndOfSource
 from app.teleop import run_teleop
 from launch import parse
@@ -246,6 +248,31 @@ def test_damaged_settings_of_a_recording_get_one_sentence(tmp_path):
         recorded_settings(directory)
 
 
+class Operator:
+    """A console whose operator moves the horizon about during the run."""
+
+    def __init__(self) -> None:
+        self.polls = 0
+
+    def due(self, t_now_ns: int) -> bool:
+        return False
+
+    def show(self, snapshot: Snapshot) -> None:
+        raise AssertionError("nothing is due")
+
+    def poll_command(self) -> Command | None:
+        self.polls += 1
+        return {
+            30: Command("horizon", 10.0),
+            38: Command("horizon", 10.0),
+            46: Command("horizon", -500.0),
+            54: Command("horizon_auto"),
+        }.get(self.polls)
+
+    def close(self) -> None:
+        pass
+
+
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run in real time, recorded: recording/ and trace.npz."""
@@ -253,13 +280,11 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run_teleop(
         TeleopSettings(
             source="synthetic:0",
-            headless=True,
-            video=False,
             max_frames=75,
             trace=directory / "trace.npz",
             record=directory / "recording",
-            run_dir=directory / "run",
-        )
+        ),
+        open_console=lambda *_: Operator(),
     )
     return directory
 
@@ -286,6 +311,9 @@ def test_a_live_run_comes_out_the_same_to_the_last_bit(live, tmp_path):
     again = replayed(live / "recording", tmp_path)
     assert before["detected"].sum() > 20
     assert np.isfinite(before["q_sent_rad"]).any()
+    ahead_ms = [one.ahead_ms for one in RecordingReader(live / "recording").hands()]
+    assert len(set(ahead_ms)) > 10, "auto follows the age"
+    assert 0.0 in ahead_ms
     for name in REPEATED:
         assert before[name].tobytes() == again[name].tobytes(), name
 
