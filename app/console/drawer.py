@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 _PERIOD_S = 1.0 / 15.0
 # Of the time: the pipeline shares the machine. Where it is busy drawing takes longer, and so becomes rarer.
 _MOST_SHARE = 0.2
+_LONGEST_PAUSE_S = 0.3  # the first picture takes seconds: nobody waits for the second
 _NICENESS = 5  # more would have drawing hold the interpreter, asleep, while a key waits for it
 _JOIN_S = 2.0
 
@@ -86,7 +87,8 @@ class Drawer:
             if not self._closing.is_set():
                 self._deliver(drawing)
             took_s = time.monotonic() - started_s
-            pause_s = max(_PERIOD_S - took_s, took_s * (1.0 / _MOST_SHARE - 1.0), 0.001)
+            fair_s = min(took_s * (1.0 / _MOST_SHARE - 1.0), _LONGEST_PAUSE_S)
+            pause_s = max(_PERIOD_S - took_s, fair_s, 0.001)
         self._screen.close()
 
     def _draw(self, t_s: float) -> Drawing:
