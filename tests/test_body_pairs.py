@@ -1,0 +1,77 @@
+"""Bodies drawn and detected: truth and detection of a clip."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from app import assets
+from app.body_pairs import camera_rotation, one_pair
+from app.body_picture import BodyPainter, random_look
+from app.errors import AppError
+from models.body_clips import BodyClip
+from models.body_model import BodyModel
+from models.body_noise_fit import read_pairs
+from models.camera import Camera
+from models.rotations import matrix_from_axis_angle
+
+FRAMES = 8
+
+
+@pytest.fixture(scope="module")
+def body() -> BodyModel:
+    return BodyModel.load("woman")
+
+
+@pytest.fixture(scope="module")
+def clip(body: BodyModel) -> BodyClip:
+    """Someone who raises their left arm from where it hangs."""
+    angles = np.zeros((FRAMES, 24, 3))
+    angles[:, 16, 2] = np.linspace(-1.3, 0.3, FRAMES)
+    angles[:, 17, 2] = 1.3
+    rotations = matrix_from_axis_angle(angles)
+    keypoints = body.keypoints(rotations)
+    return BodyClip("raise", "train", rotations, keypoints - keypoints[:, :1], keypoints[:, 0])
+
+
+def test_the_picture_shows_the_body_where_the_camera_sees_it(body: BodyModel, clip: BodyClip) -> None:
+    camera = Camera(500.0, (160.0, 120.0), (320, 240))
+    rng = np.random.default_rng(0)
+    look = random_look(rng, (320, 240))
+    rotations = clip.rotations[0].copy()
+    rotations[0] = camera_rotation(0.0, 0.0)
+    pelvis_m = np.array([0.2, 0.0, 5.0])
+    picture = BodyPainter(body, look, camera).paint(0, rotations, pelvis_m)
+    assert picture.shape == (240, 320, 3)
+    assert picture.dtype == np.uint8
+    changed = np.abs(picture.astype(float) - look.room).max(axis=-1) > 40
+    rows, columns = np.nonzero(changed)
+    pixels = camera.project(body.vertices(rotations, pelvis_m))
+    assert (columns.min(), columns.max()) == pytest.approx((pixels[:, 0].min(), pixels[:, 0].max()), abs=5)
+    assert (rows.min(), rows.max()) == pytest.approx((pixels[:, 1].min(), pixels[:, 1].max()), abs=5)
+
+
+def test_a_camera_in_front_sees_the_left_on_its_right() -> None:
+    np.testing.assert_allclose(camera_rotation(0.0, 0.0) @ [1.0, 0.0, 0.0], [1.0, 0.0, 0.0], atol=1e-12)
+    np.testing.assert_allclose(camera_rotation(0.0, 0.0) @ [0.0, 1.0, 0.0], [0.0, -1.0, 0.0], atol=1e-12)
+    assert np.linalg.det(camera_rotation(1.0, 0.2)) == pytest.approx(1.0)
+
+
+def test_a_pair_is_truth_and_detection_of_the_same_body(
+    clip: BodyClip, body: BodyModel, tmp_path: Path
+) -> None:
+    try:
+        asset = assets.resolve_pose_landmarker()
+    except AppError as error:
+        pytest.skip(str(error))
+    arrays = one_pair(np.random.default_rng(7), clip, slice(0, FRAMES), body, asset)
+    np.savez(tmp_path / "pair.npz", **arrays)  # type: ignore[arg-type]
+    (pair,) = read_pairs(tmp_path)
+    keypoints = body.keypoints(arrays["rotations"])
+    np.testing.assert_allclose(pair.truth_m, keypoints - keypoints[:, :1], atol=1e-4)
+    assert pair.observed.mean() > 0.8
+    off = np.linalg.norm(pair.across_m[pair.observed], axis=-1)
+    assert np.median(off) < 0.08, "the picture shows the body where the truth has it"
+    assert (arrays["wrist_m"][:, 2] > 1.5).all()
