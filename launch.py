@@ -25,6 +25,7 @@ from app.calibrate.latency_settings import LatencyCalibrationSettings
 from app.check_hand.settings import CheckHandSettings
 from app.errors import AppError, UsageError
 from app.export.settings import ExportSettings
+from app.export_network_settings import ExportOnnxSettings, ExportTensorRtSettings
 from app.robot_settings import RobotSettings
 from app.settings import TeleopSettings
 from calibration.errors import CalibrationError
@@ -79,6 +80,8 @@ class Replay:
     def run(self) -> int:
         if self.detect:
             return _teleop(dataclasses.replace(self.settings, source=str(self.directory)))
+        if self.settings.booth:
+            raise UsageError("recordings hold what a booth let pass: leave out --booth, or add --detect")
         return _teleop(self.settings, recording=self.directory)
 
 
@@ -189,22 +192,43 @@ class ExportRerun:
     settings: Annotated[ExportSettings, tyro.conf.OmitArgPrefixes] = field(default_factory=ExportSettings)
 
 
+_EXPORT = {
+    "onnx": "The network as ONNX, in 32 and 16 bits, for one hand and for two.",
+    "tensorrt": "TensorRT engines of the network, for the GPU here or for others ahead of time.",
+}
+
+
 @dataclass(frozen=True)
 class Export:
-    """Write recordings in formats of other programs."""
+    """Write recordings or the network in formats of other programs."""
 
     what: tyro.conf.OmitSubcommandPrefixes[
         tyro.conf.OmitArgPrefixes[
             Annotated[ExportLeRobot, tyro.conf.subcommand("lerobot")]
             | Annotated[ExportRerun, tyro.conf.subcommand("rerun")]
+            | Annotated[ExportOnnxSettings, tyro.conf.subcommand("onnx", description=_EXPORT["onnx"])]
+            | Annotated[
+                ExportTensorRtSettings, tyro.conf.subcommand("tensorrt", description=_EXPORT["tensorrt"])
+            ]
         ]
     ]
 
     def run(self) -> int:
-        from app.export.run import run_export
+        if isinstance(self.what, ExportOnnxSettings):
+            from app.export_network import run_export_network
 
-        kind: Literal["lerobot", "rerun"] = "lerobot" if isinstance(self.what, ExportLeRobot) else "rerun"
-        for line in run_export(kind, self.what.recordings, self.what.settings):
+            network: Literal["onnx", "tensorrt"] = (
+                "tensorrt" if isinstance(self.what, ExportTensorRtSettings) else "onnx"
+            )
+            lines = run_export_network(network, self.what)
+        else:
+            from app.export.run import run_export
+
+            recording: Literal["lerobot", "rerun"] = (
+                "lerobot" if isinstance(self.what, ExportLeRobot) else "rerun"
+            )
+            lines = run_export(recording, self.what.recordings, self.what.settings)
+        for line in lines:
             print(line)
         return 0
 
@@ -301,6 +325,7 @@ Command = (
 def _teleop(settings: TeleopSettings, recording: Path | None = None) -> int:
     from app.teleop import run_teleop
 
+    logging.getLogger("models.backends").setLevel(logging.INFO)  # which one was taken, and why
     result = run_teleop(settings, recording=recording)
     for hand, counts in result.report["hands"].items():
         print(f"{hand} hand: detected in {counts['detected']} of {counts['frames']} frames")
@@ -352,7 +377,10 @@ def _parse_replay(arguments: list[str]) -> Replay:
     recorded = recorded_settings(asked.directory)
     default = Replay(asked.directory, settings=recorded)
     replay: Replay = _cli(Replay, arguments, "launch.py replay", Replay.__doc__, default)
-    return replay
+    settings = replay.settings
+    if settings.temporal != "posebert" and settings.network == recorded.network:
+        settings = dataclasses.replace(settings, network=None)  # nobody asked for it
+    return dataclasses.replace(replay, settings=settings)
 
 
 def _cli(kind: Any, arguments: list[str], program: str, description: str | None, default: Any = None) -> Any:

@@ -26,13 +26,16 @@ class AutoArm:
 
         Args:
             state: the newest.
-            watchdog_disarms: the server's count of them; needed when `disarmed_now` says so.
+            watchdog_disarms: the server's count of them, which it began before this run; None if it has none.
         """
+        count = 0 if watchdog_disarms is None else watchdog_disarms
+        if not self._mode:
+            self._watchdog_disarms = count
         if state.mode == "STOPPED":
             self.allowed = False
-        elif self.disarmed_now(state) and watchdog_disarms is not None:
-            self.allowed = self.allowed and watchdog_disarms > self._watchdog_disarms
-            self._watchdog_disarms = watchdog_disarms
+        elif self.disarmed_now(state):
+            self.allowed = self.allowed and count > self._watchdog_disarms
+            self._watchdog_disarms = count
         self._mode = state.mode
 
     def disarmed_now(self, state: RobotState) -> bool:

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from app.assets import resolve_hand_landmarker
 from app.clock import Clock, FileClock, MonotonicClock
 from app.detector import HandDetector
 from app.horizon import Horizon
+from app.recording_meta import is_recording, read_meta
 from app.replay import RecordedClock, RecordedHorizon, Replay
 from app.run_calibration import RunCalibration, load_operators
 from app.seeing import Eyes, Sights
@@ -61,9 +63,17 @@ def open_live(
         source = open_source(settings.source, realtime=settings.realtime, loop=not headless)
     stack.callback(source.close)
     model = resolve_hand_landmarker(settings.hand_model)
-    detector = stack.enter_context(HandDetector(model, settings.hands, settings.mirror, crowd=settings.booth))
+    detector = stack.enter_context(
+        HandDetector(
+            model, settings.hands, settings.mirror, crowd=settings.booth, device=settings.detector_device
+        )
+    )
     clock: Clock = MonotonicClock() if settings.realtime else FileClock()
-    calibration = RunCalibration.load(settings.source, source.live, settings.operator, settings.hands)
+    recording = Path(settings.source)
+    if is_recording(recording):
+        calibration = _recorded_calibration(read_meta(recording).run, settings)
+    else:
+        calibration = RunCalibration.load(settings.source, source.live, settings.operator, settings.hands)
     # Only the rendered camera knows the truth; where it loops nobody asks for it.
     truth = getattr(source, "truth", None) if headless else None
     return Inputs(
@@ -85,9 +95,7 @@ def open_replay(settings: TeleopSettings, recording: Path, stack: contextlib.Exi
     replay = Replay(recording, settings.realtime, settings.hands)
     stack.callback(replay.close)
     recorded = replay.meta.run
-    calibration = RunCalibration.of_plain(recorded.get("calibration", {}))
-    if settings.operator != recorded.get("settings", {}).get("operator"):
-        calibration = replace(calibration, operators=load_operators(settings.operator, settings.hands))
+    calibration = _recorded_calibration(recorded, settings)
     horizon_ms = parse_horizon_ms(settings.horizon_ms)
     if settings.realtime:
         monotonic = MonotonicClock()
@@ -106,3 +114,13 @@ def open_replay(settings: TeleopSettings, recording: Path, stack: contextlib.Exi
     return Inputs(
         replay, replay, first, calibration, lambda hand: (replay.clocks[hand], replay.horizons[hand])
     )
+
+
+def _recorded_calibration(recorded: dict[str, Any], settings: TeleopSettings) -> RunCalibration:
+    """What was calibrated when a recording was made; the operator's hand is another if one is asked for."""
+    if not recorded:  # of the first version
+        return RunCalibration(operators=load_operators(settings.operator, settings.hands))
+    calibration = RunCalibration.of_plain(recorded.get("calibration", {}))
+    if settings.operator != recorded.get("settings", {}).get("operator"):
+        calibration = replace(calibration, operators=load_operators(settings.operator, settings.hands))
+    return calibration

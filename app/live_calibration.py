@@ -21,6 +21,9 @@ from retarget import Retargeter, RetargetError, to_hand_frame
 
 logger = logging.getLogger(__name__)
 
+_ARMED = ("ENGAGING", "TRACKING", "HOLD")
+_REST_NS = 1_000_000_000  # within this time it has heard that it is disarmed
+
 GUEST = "guest"
 """Name of the operator where none was given."""
 
@@ -35,7 +38,7 @@ class LiveCalibration:
     """
 
     def __init__(self, run: HandRun, settings: CalibrateHandSettings) -> None:
-        """Begin; the robot is disarmed.
+        """Begin; the robot is disarmed already.
 
         Args:
             run: of the hand.
@@ -50,7 +53,7 @@ class LiveCalibration:
         self._finished: threading.Thread | None = None
         self._retargeter: Retargeter | None = None
         self._trouble = ""
-        run.robot.command("disarm")
+        self._t_begun_ns: int | None = None
 
     @property
     def view(self) -> CalibrationView | None:
@@ -79,6 +82,13 @@ class LiveCalibration:
                 self._end()
             return
         trajectory, observation = result.trajectory, result.observation
+        if self._t_begun_ns is None:
+            self._t_begun_ns = trajectory.t_capture_ns
+        state = self._run.state
+        if state is not None and state.mode in _ARMED:
+            if trajectory.t_capture_ns - self._t_begun_ns > _REST_NS:
+                self.note = "not calibrated: the robot is armed and would make every pose; disarm it first"
+            return
         keypoints_m = None
         if trajectory.source_state == "tracking":
             keypoints_m = to_hand_frame(trajectory.keypoints_m[0], trajectory.hand)
@@ -100,8 +110,11 @@ class LiveCalibration:
         try:
             seen = Seen(self._guide.samples, np.array(self._detected_m))
             calibration = make_calibration(settings, seen)
+            retargeter = load_retargeter(settings.robot_hand, calibration)
+            if self.note:
+                return  # cancelled: what was calibrated before stays
             save_operator(calibration, settings.output)
-            self._retargeter = load_retargeter(settings.robot_hand, calibration)
+            self._retargeter = retargeter
         except (CalibrationError, RetargetError) as error:
             logger.warning("calibration: %s", error)
             self._trouble = str(error)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import math
+import time
 
 import numpy as np
 from tqdm import tqdm
@@ -39,6 +40,8 @@ OTHER_HAND_FRAMES = 30  # in a row, before it is worth a word
 # Up to this rate there is time to do all of a frame before the next one comes, and one thread after the other
 # takes 1 ms less in the middle and 5 ms less at worst than two that get in each other's way on two cores.
 FASTEST_IN_TURN_HZ = 45.0
+HELD_UP_S = 1.0  # a robot is not moved by what was asked for that long ago
+MOVING_COMMANDS = ("arm", "home", "reset")
 WAIT_S = 0.1  # without a frame for this long, gaps are bridged and the window is heard
 
 
@@ -83,6 +86,8 @@ class FrameLoop:
         self._other_hand_frames = 0
         self._other_hand = False
         self._look_notice = ""
+        self._refusal = ""
+        self._t_polled_s = time.monotonic()
         self._t_last_capture_ns = 0
         self._t_last_arrival_ns = 0
         # Sending to a simulation in lock-step moves the simulation: that is not the pipeline's time.
@@ -241,17 +246,32 @@ class FrameLoop:
 
     def _operator_quits(self) -> bool:
         """Carry out what the operator asked for in the window; True if that is to end the run."""
+        commands: list[Command] = []
         while self.console is not None and (command := self.console.poll_command()) is not None:
-            if command.name == "quit":
-                return True
-            self._obey(command)
+            commands.append(command)
+        names = [command.name for command in commands]
+        if "quit" in names:
+            return True
+        if "stop" in names:  # what was asked for before it is not to undo it
+            del commands[: len(names) - 1 - names[::-1].index("stop")]
+        t_now_s = time.monotonic()
+        held_up, self._t_polled_s = t_now_s - self._t_polled_s > HELD_UP_S, t_now_s
+        for command in commands:
+            if held_up and command.name in MOVING_COMMANDS:
+                logger.warning("%s was asked for while nothing went on; ask again", command.name)
+            else:
+                self._obey(command)
         return False
 
     def _obey(self, command: Command) -> None:
+        self._refusal = ""
+        if self.calibration is not None and command.name in MOVING_COMMANDS:
+            self.calibration.cancel()
+            self.calibration = None
         if self.booth is not None:
             self.booth.heed(command.name)
-        if command.name == "arm" and self.calibration is not None and self.calibration.note:
-            self.calibration = None  # what it said was read
+            if command.name == "arm":
+                return  # it lets visitors in; their palm arms the robot
         if command.name == "calibrate" and self.booth is None:
             self._calibrate()
         if command.name == "record" and self.recorder is not None:
@@ -270,6 +290,11 @@ class FrameLoop:
         if self.calibration is not None and not self.calibration.note:
             self.calibration.cancel()
             return
+        if self.recorder is not None and self.recorder.running:
+            self._refusal = "end the recording first (R): it holds for one calibration"
+            return
+        for hand_run in self._hands.values():
+            hand_run.robot.command("disarm")
         hand, hand_run = next(iter(self._hands.items()))
         settings = CalibrateHandSettings(
             operator=self._settings.operator or GUEST,
@@ -283,6 +308,8 @@ class FrameLoop:
         """The one sentence the operator most needs to read now."""
         if self._source.status or self._look_notice:
             return self._source.status or self._look_notice
+        if self._refusal:
+            return self._refusal
         if self.calibration is not None and self.calibration.note:
             return self.calibration.note
         if self._other_hand:

@@ -20,15 +20,20 @@ _NATIVE_LINE = re.compile(
     rb"|INFO: Created TensorFlow Lite"
     rb"|WARNING: (Logging before InitGoogle|All log messages before absl))"
 )
+_NATIVE_ERROR = re.compile(rb"^([EF]\d{4} [\d:. ]+\d+ \S+\.(cc|cpp|mm):\d+\]|Stack trace:|    @ +0x)")
 _lock = threading.Lock()
 
 
 @contextmanager
-def without_native_notices() -> Iterator[None]:
+def without_native_notices(errors_too: bool = False) -> Iterator[None]:
     """Hold back what is written to stderr meanwhile, then pass on all but native information and warnings.
 
     Errors pass, and so does everything where stderr cannot be redirected. A process started meanwhile would
     keep the redirected stderr, so start none inside.
+
+    Args:
+        errors_too: hold back native errors with their stack traces as well, where what is tried may fail and
+            what is raised then says why.
     """
     with _lock, ExitStack() as stack:
         try:
@@ -44,6 +49,7 @@ def without_native_notices() -> Iterator[None]:
             os.dup2(saved_fd, _STDERR_FD)
             os.close(saved_fd)
             held.seek(0)
-            kept = b"".join(line for line in held if not _NATIVE_LINE.match(line))
+            lines = [line for line in held if not _NATIVE_LINE.match(line)]
+            kept = b"".join(line for line in lines if not (errors_too and _NATIVE_ERROR.match(line)))
             if kept:
                 os.write(_STDERR_FD, kept)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,18 +30,19 @@ class Recorder:
         directories: of all recordings made, oldest first.
     """
 
-    def __init__(self, source: SourceFacts, run: dict[str, Any], realtime: bool) -> None:
+    def __init__(self, source: SourceFacts, facts: Callable[[], dict[str, Any]], realtime: bool) -> None:
         """
         Args:
             source: what frames come from.
-            run: how the run is set up, as plain data.
+            facts: tells how the run is set up, as plain data.
             realtime: whether to give up frames rather than to wait for the disk.
         """
         self.directories: list[Path] = []
         self._source = source
-        self._run = run
+        self._facts = facts
         self._realtime = realtime
         self._writer: RecordingWriter | None = None
+        self._closing: list[threading.Thread] = []
         self._trouble = ""
 
     @property
@@ -63,16 +65,20 @@ class Recorder:
         """
         source = self._source
         self._writer = RecordingWriter(
-            directory, source.size_px, source.fps, not self._realtime, source.name, self._run
+            directory, source.size_px, source.fps, not self._realtime, source.name, self._facts()
         )
         self._trouble = ""
         self.directories.append(directory)
 
     def toggle(self, parent: Path) -> None:
         """End the recording, or begin one in a new folder of `parent`; `status` tells what goes wrong."""
-        if self._writer is not None:
-            self.stop()
-            return
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            # A slow disk must not hold up the hand.
+            self._closing.append(threading.Thread(target=writer.close, name="recording", daemon=True))
+            self._closing[-1].start()
+            if not writer.error:
+                return
         try:
             self.start(make_run_dir(None, parent))
         except AppError as error:
@@ -80,7 +86,9 @@ class Recorder:
             logger.error("%s", error)
 
     def stop(self) -> None:
-        """Finish the recording; safe to call twice."""
+        """Finish all recordings, however long the disk takes; safe to call twice."""
+        for thread in self._closing:
+            thread.join()
         if self._writer is not None:
             self._writer.close()
             self._trouble = self._writer.error

@@ -216,6 +216,11 @@ class RecordingReader:
         """
         yield from self._records(HANDS_FILE, unpack_hand_record)
 
+    def count_frames(self) -> int:
+        """How many images can be read; the meta file of a run that was killed does not tell."""
+        reader = RecordingReader(self.directory)
+        return sum(1 for _ in reader._records(FRAMES_FILE, lambda plain: plain))
+
     def _records(self, name: str, unpack: Callable[[Any], Record | None]) -> Generator[Record, None, None]:
         self.truncated = False
         path = self.directory / name

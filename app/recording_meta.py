@@ -76,13 +76,16 @@ def read_meta(directory: Path) -> RecordingMeta:
                 f"{VERSION}: update PoseHand"
             )
         width, height = (int(n) for n in content["size_px"])
+        run = dict(content.get("run", {}))
+        if not isinstance(run.get("settings", {}), dict):
+            raise TypeError(f"the settings are {run['settings']!r}")
         return RecordingMeta(
             size_px=(width, height),
             fps=float(content["fps"]),
             source=str(content["source"]),
             frame_count=content["frame_count"],
             dropped=int(content["dropped"]),
-            run=dict(content.get("run", {})),
+            run=run,
         )
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise AppError(

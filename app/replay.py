@@ -113,7 +113,8 @@ class Replay:
         if not self._reader.has_hands:
             raise AppError(f"the recording {directory} holds images only; replay them with --detect")
         self._hands = tuple(hands)
-        self._records = _moments(self._reader.hands())
+        self._cut = False
+        self._records = self._moments()
         self._frames = RecordingReader(directory).frames()
         self._realtime = realtime
         self._playback = playback or Playback(realtime)
@@ -135,14 +136,14 @@ class Replay:
         self.meta = self._reader.meta
         self.fps = self._reader.meta.fps
         self.size_px = self._reader.meta.size_px
-        self.frame_count = self._reader.meta.frame_count
+        self.frame_count: int | None = self._reader.meta.frame_count or self._reader.count_frames()
         self.replaced = 0
         self.counters: dict[str, int] = {}
 
     @property
     def status(self) -> str:
         """Empty, or a sentence once the recording has turned out to be cut off."""
-        if not self._reader.truncated:
+        if not (self._reader.truncated or self._cut):
             return ""
         return f"the recording {self.name} is cut off; all before that was played"
 
@@ -180,6 +181,18 @@ class Replay:
 
     def close(self) -> None:
         self._pending = None
+
+    def _moments(self) -> Iterator[tuple[HandRecord, ...]]:
+        """The hands of one frame, or of one gap, together."""
+        hands: set[Hand] = set()
+        for _, together in groupby(self._reader.hands(), key=lambda one: (one.index, one.t_capture_ns)):
+            moment = tuple(together)
+            seen = {record.hand for record in moment}
+            hands = hands or seen
+            self._cut = not hands <= seen  # between the hands of one frame
+            if self._cut:
+                return
+            yield moment
 
     def _repeat(self, records: Sequence[HandRecord]) -> None:
         """Take the lanes' clocks and horizons to this moment."""
@@ -232,12 +245,6 @@ class Replay:
             return self._image.image
         width, height = self.size_px
         return np.zeros((height, width, 3), np.uint8)
-
-
-def _moments(records: Iterator[HandRecord]) -> Iterator[tuple[HandRecord, ...]]:
-    """The hands of one frame, or of one gap, together."""
-    for _, together in groupby(records, key=lambda record: (record.index, record.t_capture_ns)):
-        yield tuple(together)
 
 
 def _moved(observation: Observation, shift_ns: int) -> Observation:

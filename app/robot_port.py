@@ -107,14 +107,12 @@ class ServerRobot:
         return self._state
 
     def _observe(self, state: RobotState) -> None:
-        count = None
-        if self._auto_arm.disarmed_now(state):
-            count = self._link.status().counters.watchdog_disarms
-        self._auto_arm.observe(state, count)
+        self._auto_arm.observe(state, state.counters.get("watchdog_disarms"))
         self._state = state
 
     def _check_silence(self, state: RobotState | None, t_now_ns: int) -> None:
-        if state is not None or self._t_last_state_ns is None:
+        # The link goes on giving the newest state there was: only another one is a sign of life.
+        if state is not self._state or self._t_last_state_ns is None:
             self._t_last_state_ns = t_now_ns
         elif t_now_ns - self._t_last_state_ns > SILENCE_NS:
             raise RobotError(
@@ -143,7 +141,8 @@ class ServerRobot:
             if self._process is None or self._process.running:
                 self._link.disarm()
         except RobotError as error:
-            logger.warning("could not disarm the robot: %s", error)
+            if self._state is None or self._state.mode != "STOPPED":  # which is as good
+                logger.warning("could not disarm the robot: %s", error)
         finally:
             self._link.close()
             if self._process is not None:

@@ -14,7 +14,7 @@ from robot.scene import ObjectKind
 
 HandChoice = Literal["right", "left", "both"]
 TemporalChoice = Literal["posebert", "one-euro", "none"]
-BackendChoice = Literal["auto", "cpu"]
+BackendChoice = Literal["auto", "cpu", "cuda", "tensorrt"]
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,10 @@ class TeleopSettings:
     """How far past the capture of a frame the robot aims: auto makes up for the time passed since; 0 sends
     the pose as seen; N aims N milliseconds past capture, as far as the temporal stage looks ahead."""
     backend: BackendChoice = "auto"
-    """Where the temporal stage is computed; the network runs on the CPU."""
+    """Where posebert's network is computed: cuda and tensorrt need an NVIDIA GPU and requirements-gpu.txt;
+    auto takes the fastest that gives the CPU's poses, and goes on with the CPU if that fails."""
+    detector_device: Literal["cpu", "gpu"] = "cpu"
+    """Where MediaPipe finds hands; where it cannot use the GPU, a word tells so and the CPU does it."""
     mirror: bool = False
     """The source shows a mirror image, as selfie cameras do."""
     headless: bool = False
@@ -100,6 +103,10 @@ def check_settings(settings: TeleopSettings) -> None:
         raise UsageError(f"--max-frames is at least 1, not {settings.max_frames}")
     if settings.network is not None and settings.temporal != "posebert":
         raise UsageError(f"--network is for --temporal posebert; {settings.temporal} takes none")
+    if settings.backend in ("cuda", "tensorrt") and settings.temporal != "posebert":
+        raise UsageError(
+            f"--backend {settings.backend} is for --temporal posebert; {settings.temporal} needs no GPU"
+        )
     if settings.headless and settings.window:
         raise UsageError("--headless and --window exclude each other: give one of them")
     live = settings.source.partition(":")[0] == "webcam" or "://" in settings.source

@@ -23,7 +23,7 @@ from app.lane import HandLane
 from app.loop import FrameLoop
 from app.machine import describe_machine, package_versions
 from app.memory import leave_alone_what_stays
-from app.operator_retargeting import load_retargeter
+from app.operator_retargeting import OperatorRetargeter, load_retargeter
 from app.overview import OverviewRecorder
 from app.recorder import Recorder
 from app.report import RunStatistics, build_report, plain_settings, save_report
@@ -103,12 +103,14 @@ def run_teleop(
                 run_dir, inputs.source.size_px, inputs.source.fps, not settings.realtime
             )
             stack.callback(loop.overview.stop)
-        loop.recorder = Recorder(inputs.source, _run_facts(settings, inputs, hands), settings.realtime)
+        loop.recorder = Recorder(
+            inputs.source, lambda: _run_facts(settings, inputs, hands), settings.realtime
+        )
         stack.callback(loop.recorder.stop)
         if settings.record is not None:
             loop.recorder.start(settings.record)
         if settings.booth:
-            loop.booth = BoothGate()
+            loop.booth = BoothGate(paused=settings.robot.startswith("tcp://") and not settings.arm)
         if not headless:
             endpoints = [run.robot.endpoint for run in hands.values() if run.robot.endpoint]
             title = f"PoseHand  {inputs.source.name}"
@@ -126,6 +128,9 @@ def _set_up(
     stack: contextlib.ExitStack,
 ) -> HandRun:
     """One hand's lane and robot, closed by `stack`."""
+    # First: what is to run on a GPU may have to be compiled, which no robot should have to wait for.
+    temporal = load_temporal(settings.temporal, settings.network, settings.backend)
+    stack.callback(temporal.close)
     scene = settings.object if settings.scene == "table" else "none"
     robot = open_robot(settings.robot, hand, settings.realtime, settings.arm, settings.keys, scene)
     stack.callback(robot.close)
@@ -133,7 +138,7 @@ def _set_up(
     operator = inputs.calibration.operators.get(hand)
     lane = HandLane(
         ObservationWindow(hand, camera.pinhole),
-        load_temporal(settings.temporal, settings.network),
+        temporal,
         load_retargeter(f"allegro_{hand}", operator, settings.temporal),
         *inputs.lane_times(hand),
         camera,
@@ -145,10 +150,17 @@ def _set_up(
 
 
 def _run_facts(settings: TeleopSettings, inputs: Inputs, hands: dict[Hand, HandRun]) -> dict[str, Any]:
-    """What a recording tells of the run it was made in."""
+    """What a recording that begins now tells of the run it is made in."""
+    operators = {
+        hand: run.lane.retargeter.operator
+        for hand, run in hands.items()
+        if isinstance(run.lane.retargeter, OperatorRetargeter)
+    }
+    names = {operator.name for operator in operators.values()}
+    network = None if settings.network is None else settings.network.absolute()
     return {
-        "settings": plain_settings(settings),
-        "calibration": inputs.calibration.plain(),
+        "settings": plain_settings(replace(settings, operator=next(iter(names), None), network=network)),
+        "calibration": replace(inputs.calibration, operators=operators).plain(),
         "horizon_s": next(iter(hands.values())).lane.temporal.horizon_s.tolist(),
         "versions": package_versions(),
         "machine": describe_machine(),
@@ -178,6 +190,7 @@ def _run(
             counters,
             time.monotonic() - started_s,
         )
+        report["backend"] = {hand: run.lane.temporal.facts() for hand, run in hands.items()}
         return RunResult(report, _save(report, settings, loop, hands, run_dir))
 
     try:
@@ -193,6 +206,9 @@ def _run(
                 results({})
             except AppError as error:
                 logger.error("%s", error)  # what ended the run matters more, and is raised
+        raise
+    except BaseException:  # a second Ctrl-C: the robots are let go of before anything else ends
+        _disarm(hands)
         raise
     counters = {hand: run.robot.counters() for hand, run in hands.items()}
     _disarm(hands)

@@ -1,17 +1,14 @@
-"""PoseBERT live: a window of detections in, the hand now and in the next half second out; on onnxruntime."""
+"""PoseBERT live: a window of detections in, the hand now and in the next half second out."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
-from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidArgument, InvalidGraph, InvalidProtobuf
 
+from models.backends import Backend, BackendChoice, Network, open_backend
 from models.canonical import decode_6d, wrist_of_location
-from models.errors import ModelError
 from models.foresight import Foresight
 from models.hand_model import HandModel
 from models.observation import Hand
@@ -26,8 +23,6 @@ from models.rotations import (
 from models.trajectory import HandTrajectory, SourceState
 from models.window import SLOT_PERIOD_NS, Window
 
-THREADS = 2
-UNREADABLE = (Fail, InvalidArgument, InvalidGraph, InvalidProtobuf)  # what a file that is no ONNX raises
 # A hand unseen for longer is lost: by then it can be anywhere.
 GAP_BRIDGED_S = 0.5
 # Beyond this, robots had better be told anew than play on.
@@ -66,6 +61,9 @@ class PoseBertStage:
 
     The network says what the hand is doing, `Foresight` where that leads.
 
+    Attributes:
+        backend: computes the network; says on what, why, and how often it failed there.
+
     Gaps: while nothing is detected what was foreseen goes on, up to GAP_BRIDGED_S, then the hand is lost.
     When it is seen again while others still follow what was said before, the difference between prediction
     and new estimate is faded out instead of jumped over. Works from the first detection on: slots before it
@@ -80,6 +78,7 @@ class PoseBertStage:
         model: HandModel | None = None,
         ahead_s: float = AHEAD_S,
         foresight: Foresight | None = None,
+        backend: BackendChoice = "cpu",
     ) -> None:
         """
         Args:
@@ -87,30 +86,16 @@ class PoseBertStage:
             model: the operator's hand, for the keypoints given out; None is the mean hand.
             ahead_s: how far past the newest frame trajectories are to reach; networks may know more.
             foresight: what comes after the network; None is the usual one.
+            backend: where the network is computed.
 
         Raises:
-            ModelError: the file cannot be read or is no such network.
+            ModelError: the file cannot be read or is no such network, or the backend cannot be used.
         """
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = THREADS
-        options.inter_op_num_threads = 1
-        # Spinning between calls would take the cores from the detector.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        try:
-            data = Path(file).read_bytes()
-            self._session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-            about = json.loads(self._session.get_modelmeta().custom_metadata_map["posehand"])
-        except OSError as error:
-            reason = error.strerror or error
-            raise ModelError(f"cannot read the network {file}: {reason}; check the path") from error
-        except (KeyError, ValueError, *UNREADABLE) as error:
-            raise ModelError(
-                f"{file} is no network of this program; export one with launch.py train"
-            ) from error
+        network = Network.load(Path(file))
         mean_hand = HandModel.load()
         self._model = mean_hand if model is None else model
-        instants = np.array([0, *about["future"]], dtype=np.int64)
-        self._encoder = WindowEncoder(mean_hand, about["layout"], len(instants) - 1)
+        instants = np.array([0, *network.future], dtype=np.int64)
+        self._encoder = WindowEncoder(mean_hand, network.layout, len(instants) - 1)
         self._instants = len(instants)
         self._ahead_ns = instants[instants * SLOT_PERIOD_NS <= ahead_s * 1e9] * SLOT_PERIOD_NS
         self.horizon_s = self._ahead_ns[1:] * 1e-9
@@ -120,6 +105,7 @@ class PoseBertStage:
         self._own: Poses | None = None  # how the estimate itself goes on from there
         self._t_said_ns = 0  # when anything was given out last
         self._rejoining: Rejoining | None = None
+        self.backend: Backend = open_backend(backend, network)
 
     def update(self, window: Window) -> HandTrajectory:
         """The trajectory at now and the next instants, one slot apart."""
@@ -167,6 +153,14 @@ class PoseBertStage:
         self._last = self._own = None
         self._rejoining = None
 
+    def facts(self) -> dict[str, str | int]:
+        """On what the network is computed, why, and how many windows the CPU had to step in for."""
+        return {"name": self.backend.name, "why": self.backend.why, "failed": self.backend.failed}
+
+    def close(self) -> None:
+        """Free what the backend holds; safe to call twice."""
+        self.backend.close()
+
     def _lost(self, hand: Hand, t_ns: np.ndarray) -> HandTrajectory:
         """Nothing is known; but what was said last is kept, others may still follow it."""
         self._rejoining = None
@@ -175,8 +169,7 @@ class PoseBertStage:
     def _estimate(self, window: Window) -> np.ndarray:
         """(K,99) the network's poses."""
         given = self._encoder.encode(window)
-        inputs = {"features": given.features, "observed": given.observed, "start": given.start}
-        (pose,) = self._session.run(None, inputs)
+        pose = self.backend.run(given.features, given.observed, given.start)
         return pose[0, -self._instants :][: len(self._ahead_ns)].astype(np.float64)
 
     def _rejoin(self, poses: Poses, gap_s: float) -> None:
@@ -191,15 +184,21 @@ class PoseBertStage:
             self._rejoining = None
 
 
-def load(path: str | Path, model: HandModel | None = None, ahead_s: float = AHEAD_S) -> PoseBertStage:
+def load(
+    path: str | Path,
+    model: HandModel | None = None,
+    ahead_s: float = AHEAD_S,
+    backend: BackendChoice = "cpu",
+) -> PoseBertStage:
     """The stage of a network file; one per hand, it keeps that hand's past.
 
     Args:
         path: an ONNX file written by training.
         model: the operator's hand; None is the mean hand.
         ahead_s: how far past the newest frame trajectories are to reach, if the network does.
+        backend: where the network is computed.
 
     Raises:
-        ModelError: the file cannot be read or is no such network.
+        ModelError: the file cannot be read or is no such network, or the backend cannot be used.
     """
-    return PoseBertStage(Path(path), model, ahead_s)
+    return PoseBertStage(Path(path), model, ahead_s, backend=backend)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -21,6 +21,9 @@ from models.one_euro import OneEuroFilter
 from models.rotations import mirror_points, mirror_rotations
 from models.trajectory import HandTrajectory, SourceState
 from models.window import SLOT_PERIOD_NS, Window
+
+if TYPE_CHECKING:
+    from models.backends import BackendChoice
 
 NETWORK_FILE = Path(__file__).parent / "weights" / "posebert.onnx"
 
@@ -53,6 +56,14 @@ class TemporalStage(Protocol):
 
     def reset(self) -> None:
         """Forget the past: the next window starts a new hand."""
+        ...
+
+    def facts(self) -> dict[str, str | int]:
+        """What a report says of how it is computed."""
+        ...
+
+    def close(self) -> None:
+        """Free what it holds; safe to call twice."""
         ...
 
 
@@ -102,6 +113,12 @@ class FilteredStage:
     def reset(self) -> None:
         self._t_last_ns = None
         self._forget_motion()
+
+    def facts(self) -> dict[str, str | int]:
+        return {"name": "cpu", "why": "a filter", "failed": 0}
+
+    def close(self) -> None:
+        """Nothing to free."""
 
     def _forget_motion(self) -> None:
         self._wrist_known = False
@@ -156,31 +173,33 @@ def fit_hand(keypoints_m: np.ndarray, hand: Hand, model: HandModel) -> np.ndarra
     return mirror_rotations(fit_rotations(mirror_points(keypoints_m), model))
 
 
-def _posebert(network: Path) -> TemporalStage:
+def _posebert(network: Path, backend: BackendChoice) -> TemporalStage:
     from models import posebert_stage  # onnxruntime is not for those who only filter
 
-    return posebert_stage.load(network)
+    return posebert_stage.load(network, backend=backend)
 
 
-TEMPORAL_STAGES: dict[str, Callable[[Path], TemporalStage]] = {
+TEMPORAL_STAGES: dict[str, Callable[[Path, BackendChoice], TemporalStage]] = {
     "posebert": _posebert,
-    "one-euro": lambda _: FilteredStage(
+    "one-euro": lambda *_: FilteredStage(
         "one-euro", OneEuroFilter(ONE_EURO_MIN_CUTOFF_HZ, ONE_EURO_BETA), fuse=True
     ),
-    "none": lambda _: FilteredStage("none", Passthrough(), fuse=False),
+    "none": lambda *_: FilteredStage("none", Passthrough(), fuse=False),
 }
 
 
-def load_temporal(name: str, network: Path | None = None) -> TemporalStage:
+def load_temporal(name: str, network: Path | None = None, backend: BackendChoice = "cpu") -> TemporalStage:
     """The temporal stage called `name`; one per hand, it keeps that hand's past.
 
     Args:
         name: a key of TEMPORAL_STAGES.
         network: ONNX file for posebert; None takes the one that ships.
+        backend: where posebert's network is computed: cpu, cuda, tensorrt, or auto for the fastest there is.
 
     Raises:
-        ModelError: no such stage (the message lists those there are), or the network cannot be read.
+        ModelError: no such stage (the message lists those there are), the network cannot be read, or the
+            backend cannot be used.
     """
     if name not in TEMPORAL_STAGES:
         raise ModelError(f"unknown temporal stage {name!r}; choose one of {', '.join(TEMPORAL_STAGES)}")
-    return TEMPORAL_STAGES[name](network or NETWORK_FILE)
+    return TEMPORAL_STAGES[name](network or NETWORK_FILE, backend)

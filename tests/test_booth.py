@@ -236,6 +236,20 @@ def test_a_stopped_robot_stays_stopped_until_staff_unlock_it():
     booth.mode = "DISARMED"  # reset
     booth.wait(1.0)
     booth.show(2.0)
+    assert booth.told == ["arm"], "unlocked is not yet armed"
+    assert booth.now.status.needs_staff
+    booth.gate.heed("arm")
+    booth.show(2.0)
+    assert booth.now.status.phase == "engaged"
+
+
+def test_a_booth_that_begins_paused_waits_for_staff():
+    booth = Booth(BoothGate(paused=True))
+    booth.show(5.0)
+    assert not booth.told
+    assert booth.now.status.needs_staff
+    booth.gate.heed("arm")
+    booth.show(2.0)
     assert booth.now.status.phase == "engaged"
 
 

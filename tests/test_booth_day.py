@@ -93,6 +93,7 @@ class Day:
         self.told: list[str] = []
         self._palms: list[bool] = []
         self._last_place = None
+        self._closed = False  # since a stop
 
     def look(self, sights: list[Observation]) -> str:
         t_ns = self.frame * NS // HZ
@@ -116,12 +117,22 @@ class Day:
             if self._last_place is not None:
                 assert place.away_from(self._last_place) <= MAX_REACH_LENGTHS
             self._last_place = place
+        before = self.robot.mode
         self.robot.live(through.detected)
+        self._closed = self._closed or self.robot.mode == "STOPPED"
+        if self._closed and before == self.robot.mode == "DISARMED" and self.rng.random() < 0.02:
+            self._open()
         self.frame += 1
         return gated.status.phase
 
+    def _open(self) -> None:
+        """Staff press A."""
+        self.gate.heed("arm")
+        self._closed = False
+
     def _check(self, command: str) -> None:
         if command == "arm":
+            assert not self._closed, "after a stop staff have the first word"
             assert "arm" not in self.told, "one turn ends before the next begins"
             assert sum(self._palms) >= 0.6 * CONFIG.hold_s * HZ, "nobody gets in without a palm held up"
             self.turns += 1
@@ -149,6 +160,8 @@ class Day:
             self.look([])
             if self.robot.mode == "STOPPED":
                 self.robot.mode = "DISARMED"  # staff
+        self.look([])
+        self._open()
         assert self.robot.mode == "DISARMED"
         assert self.look([]) == "attract"
         phases = []

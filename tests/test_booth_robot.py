@@ -148,5 +148,8 @@ def test_a_stop_stays_whoever_comes(stand):
     stand.run.robot.command("reset")
     stand.show(0.1, "fist")
     assert stand.modes[-1] == "DISARMED"
+    assert stand.show(3.0) != "engaged"
+    assert stand.modes[-1] == "DISARMED"
+    stand.gate.heed("arm")
     assert stand.show(2.0) == "engaged"
     assert stand.modes[-1] in ("ENGAGING", "TRACKING")

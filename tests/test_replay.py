@@ -225,6 +225,12 @@ def test_a_recording_of_one_hand_does_not_replay_the_other(tmp_path):
         Replay(write(tmp_path / "run", [record(0)]), False, ["left"])
 
 
+def test_a_frame_that_was_cut_off_between_its_hands_is_left_out(tmp_path):
+    both = [record(i, hand) for i in range(3) for hand in ("right", "left")]
+    replay = Replay(write(tmp_path, both[:-1]), False, ("right", "left"))
+    assert [sight.frame.index for sight in all_sights(replay)] == [0, 1]
+
+
 def test_a_recording_without_hands_says_how_to_replay_it(tmp_path):
     RecordingWriter(tmp_path / "images", (64, 48), 30.0, blocking=True).close()
     with pytest.raises(AppError, match="--detect"):

@@ -49,6 +49,13 @@ def test_somebody_elses_disarm_is_the_last_word():
     assert not watch(AutoArm(True), "DISARMED", "TRACKING", "HOLD", "DISARMED")
 
 
+def test_what_the_watchdog_did_before_the_run_does_not_count():
+    auto_arm = AutoArm(True)
+    for mode in ("DISARMED", "TRACKING", "DISARMED"):
+        auto_arm.observe(state(mode), 7)
+    assert not auto_arm.allowed
+
+
 def test_a_reset_after_a_stop_starts_nothing():
     auto_arm = AutoArm(True)
     assert not watch(auto_arm, "DISARMED", "TRACKING", "STOPPED", "DISARMED", watchdog_disarms=1)
@@ -106,6 +113,18 @@ def test_a_stop_at_another_console_stays_even_after_its_reset(live):
     console.reset()
     drive(port, 0.3, seq)
     assert console.status().state.mode == "DISARMED"
+
+
+def test_a_server_that_falls_silent_is_said_so(live, monkeypatch):
+    port, _ = live
+    seq = drive(port, 0.5, 1)
+    newest = port._link.state()
+    monkeypatch.setattr(port._link, "state", lambda: newest)  # a link gives what came last, however old
+    t_ns = time.monotonic_ns()
+    port.send(message(seq, t_ns))
+    port.send(message(seq + 1, t_ns + 1000 * MS))
+    with pytest.raises(RobotError, match="fell silent"):
+        port.send(message(seq + 2, t_ns + 4000 * MS))
 
 
 def test_a_refused_arm_does_not_end_the_run(live):

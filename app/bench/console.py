@@ -24,6 +24,7 @@ import zmq
 
 from app.console.link import ConsoleLink
 from app.errors import UsageError
+from app.machine import describe_machine
 from app.settings import TeleopSettings
 from app.snapshot import HandSnapshot, Snapshot, shrink
 from app.teleop import run_teleop
@@ -247,7 +248,11 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.rounds < 1:
         raise UsageError(f"--rounds is at least 1, not {arguments.rounds}")
-    figures: dict[str, Any] = {"show_ms": measure_show()}
+    figures: dict[str, Any] = {
+        "source": Path(arguments.source).name,
+        "machine": describe_machine(),
+        "show_ms": measure_show(),
+    }
     logger.info("making and sending a snapshot: %s", figures["show_ms"])
     for width, height in _SIZES:
         figures[f"stop_ms_{width}x{height}"] = measure_stop((width, height))

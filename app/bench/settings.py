@@ -27,6 +27,8 @@ class BenchSettings:
     table of their own; "ablation: all" is what the others there are compared with."""
     network: Path | None = None
     """temporal: ONNX file of the product's temporal stage, instead of the one that ships."""
+    backend: Literal["all"] | None = None
+    """temporal: all compares and times the ways to compute the network (CPU, CUDA, TensorRT) instead."""
     source: str | None = None
     """latency: your own camera, webcam[:N], instead of rendered hands, or what else teleop --source takes."""
     output: Path | None = None
@@ -41,6 +43,8 @@ def refuse_others(benchmark: Benchmark, settings: BenchSettings) -> None:
     """
     if benchmark != "temporal" and (settings.runs or settings.network is not None):
         raise UsageError(f"--runs and --network are for bench temporal; bench {benchmark} takes neither")
+    if benchmark != "temporal" and settings.backend is not None:
+        raise UsageError(f"--backend is for bench temporal; bench {benchmark} takes none")
     if benchmark != "latency" and settings.source is not None:
         raise UsageError(f"--source is for bench latency; bench {benchmark} takes none")
 

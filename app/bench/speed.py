@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import itertools
-import json
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 import torch
 from tqdm import tqdm
 
 from app.bench.sequence import Sequence
 from app.window import ObservationWindow
-from models.export import METADATA_KEY
+from models.backends.base import THREADS, Network
 from models.hand_model import HandModel
 from models.posebert import PoseBert, PoseBertConfig
 from models.posebert_input import WindowEncoder
-from models.posebert_stage import THREADS, PoseBertStage
+from models.posebert_stage import PoseBertStage
 from models.window import WINDOW_SLOTS, Window
 
 ROUNDS = 200
@@ -87,12 +85,7 @@ def _windows(sequence: Sequence) -> list[Window]:
 
 def _session_update(network: Path, window: Window) -> Callable[[], object]:
     """The network alone, in a session like the stage's."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = THREADS
-    options.inter_op_num_threads = 1
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    session = onnxruntime.InferenceSession(network.read_bytes(), options, providers=["CPUExecutionProvider"])
-    about = json.loads(session.get_modelmeta().custom_metadata_map[METADATA_KEY])
-    given = WindowEncoder(HandModel.load(), about["layout"], len(about["future"])).encode(window)
+    loaded = Network.load(network)
+    given = WindowEncoder(HandModel.load(), loaded.layout, len(loaded.future)).encode(window)
     inputs = {"features": given.features, "observed": given.observed, "start": given.start}
-    return lambda: session.run(None, inputs)
+    return lambda: loaded.session.run(None, inputs)

@@ -52,9 +52,10 @@ class BoothGate:
 
     Args:
         config: its times; None takes the usual ones.
+        paused: let nobody in before staff arm.
     """
 
-    def __init__(self, config: BoothConfig | None = None) -> None:
+    def __init__(self, config: BoothConfig | None = None, paused: bool = False) -> None:
         self.config = config or BoothConfig()
         self._hold = PalmHold(self.config.hold_s)
         self._turn: Turn | None = None
@@ -63,14 +64,14 @@ class BoothGate:
         self._t_last_ns: int | None = None
         self._t_s = 0.0
         self._near_s: float | None = None  # when a hand was last in view
-        self._paused = False
+        self._paused = paused
         self._rested = False  # since it was paused
         self._picture: HandPlace | None = None  # a hand that never stirred
         self._picture_seen_s = 0.0
 
     def heed(self, command: str) -> None:
-        """Take in what staff asked for with a key: after a disarm nobody gets in until they arm."""
-        if command == "disarm":
+        """Take in what staff asked for with a key: after a disarm or stop nobody gets in until they arm."""
+        if command in ("disarm", "stop"):
             self._pause()
         elif command == "arm":
             self._paused = False
@@ -93,6 +94,8 @@ class BoothGate:
         t_s = self._time(t_ns)
         sights = [o for o in (*observations.values(), *others) if o.hand in observations]
         blocked = {hand for hand in observations if _mode(states.get(hand)) == "STOPPED"}
+        if blocked:
+            self._pause()
         self._unpause(states)
         through: Observation | None = None
         commands: dict[Hand, tuple[str, ...]] = {}
@@ -118,8 +121,7 @@ class BoothGate:
             else Observation.missing(observation.t_capture_ns, hand, observation.image_size_px)
             for hand, observation in observations.items()
         }
-        needs_staff = self._paused or (bool(blocked) and len(blocked) == len(observations))
-        status = self._status(t_s, sights, needs_staff)
+        status = self._status(t_s, sights, needs_staff=self._paused)
         return Gated(seen, status, {hand: told for hand, told in commands.items() if told})
 
     def _time(self, t_ns: int) -> float:

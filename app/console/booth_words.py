@@ -81,5 +81,5 @@ def _staff(snapshot: Snapshot, silent: bool) -> str:
         return "Staff: no pictures come from the camera"
     stopped = [hand for hand in snapshot.hands if hand.mode == "STOPPED"]
     if stopped:
-        return f"Staff: the robot is stopped, U unlocks it. {stopped[0].fault}".strip()
-    return "Staff: the robot was disarmed, A lets visitors in again"
+        return f"Staff: the robot is stopped. U unlocks it, then A. {stopped[0].fault}".strip()
+    return "Staff: the robot rests, A lets visitors in"

@@ -31,6 +31,7 @@ class Stopper:
         self._alarms = [""] * len(robots)
         self._confirmed = [False] * len(robots)
         self._closing = False
+        self._wanted = [False] * len(robots)
         self._asked = [threading.Event() for _ in robots]
         for number, robot in enumerate(robots):
             thread = threading.Thread(target=self._serve, args=(number, robot), name="stop", daemon=True)
@@ -49,11 +50,12 @@ class Stopper:
     def stop(self) -> None:
         """Stop all robots; returns at once."""
         self._confirmed = [False] * len(self._confirmed)
+        self._wanted = [True] * len(self._wanted)
         for asked in self._asked:
             asked.set()
 
     def close(self) -> None:
-        """End the threads; a stop that is on its way goes on."""
+        """End the threads; a stop that was asked for is still sent."""
         self._closing = True
         for asked in self._asked:
             asked.set()
@@ -62,9 +64,12 @@ class Stopper:
         asked = self._asked[number]
         while True:
             asked.wait()
-            if self._closing:
-                return
             asked.clear()
+            if not self._wanted[number]:  # the stop before this one did what was asked, or it is the end
+                if self._closing:
+                    return
+                continue
+            self._wanted[number] = False
             try:
                 robot.stop()
                 self._alarms[number] = ""

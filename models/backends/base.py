@@ -1,0 +1,134 @@
+"""What all backends are given and have in common."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+import numpy as np
+import onnxruntime
+from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidArgument, InvalidGraph, InvalidProtobuf
+
+from models.errors import ModelError
+from models.posebert_input import Layout
+from models.window import WINDOW_SLOTS
+
+BackendChoice = Literal["auto", "cpu", "cuda", "tensorrt"]
+
+INPUTS = ("features", "observed", "start")
+OUTPUT = "pose"
+THREADS = 2
+_UNREADABLE = (Fail, InvalidArgument, InvalidGraph, InvalidProtobuf)  # what a file that is no ONNX raises
+
+
+class Backend(Protocol):
+    """Computes the network.
+
+    Attributes:
+        name: cpu, cuda or tensorrt; what the next window will be computed on.
+        why: a few words: why this one, or what became of another.
+        failed: windows that another backend could not compute, so that the CPU did at once.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def why(self) -> str: ...
+
+    @property
+    def failed(self) -> int: ...
+
+    def run(self, features: np.ndarray, observed: np.ndarray, start: np.ndarray) -> np.ndarray:
+        """Poses (B,K,99) float32 of windows.
+
+        Args:
+            features: (B,64,in_dim) float32.
+            observed: (B,64) bool.
+            start: (B,64+F,99) float32.
+        """
+        ...
+
+    def close(self) -> None:
+        """Free what it holds; safe to call twice."""
+        ...
+
+
+@dataclass(frozen=True)
+class Network:
+    """An exported network's file and what it says of itself.
+
+    Attributes:
+        path: of the file.
+        data: its bytes.
+        layout: of the features.
+        future: instants past the window that it predicts, in slots.
+        newest: slots of the window that it estimates, counted from its end.
+        in_dim: features of a slot.
+        out_dim: numbers of a pose.
+        session: the network on the CPU.
+    """
+
+    path: Path
+    data: bytes
+    layout: Layout
+    future: tuple[int, ...]
+    newest: int
+    in_dim: int
+    out_dim: int
+    session: onnxruntime.InferenceSession
+
+    @staticmethod
+    def load(path: Path) -> Network:
+        """Read a file written by models.export.
+
+        Raises:
+            ModelError: it cannot be read, or is no such network.
+        """
+        try:
+            data = Path(path).read_bytes()
+            session = cpu_session(data)
+            about = json.loads(session.get_modelmeta().custom_metadata_map["posehand"])
+            layout, future, newest = about["layout"], tuple(about["future"]), int(about["newest"])
+            shapes = {value.name: value.shape for value in session.get_inputs()}
+            in_dim, out_dim = int(shapes["features"][2]), int(shapes["start"][2])
+        except OSError as error:
+            reason = error.strerror or error
+            raise ModelError(f"cannot read the network {path}: {reason}; check the path") from error
+        except (KeyError, ValueError, *_UNREADABLE) as error:
+            raise ModelError(
+                f"{path} is no network of this program; export one with launch.py train"
+            ) from error
+        return Network(Path(path), data, layout, future, newest, in_dim, out_dim, session)
+
+    @property
+    def sha256(self) -> str:
+        """Of the file."""
+        return hashlib.sha256(self.data).hexdigest()
+
+    def shapes(self, windows: int = 1) -> dict[str, tuple[int, ...]]:
+        """Shapes of inputs and output for so many windows."""
+        slots = WINDOW_SLOTS + len(self.future)
+        return {
+            "features": (windows, WINDOW_SLOTS, self.in_dim),
+            "observed": (windows, WINDOW_SLOTS),
+            "start": (windows, slots, self.out_dim),
+            OUTPUT: (windows, self.newest + len(self.future), self.out_dim),
+        }
+
+
+def input_types() -> dict[str, type]:
+    """Types of the inputs."""
+    return {"features": np.float32, "observed": np.bool_, "start": np.float32}
+
+
+def cpu_session(data: bytes) -> onnxruntime.InferenceSession:
+    """A network on THREADS threads of the CPU, which sleep between frames."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = THREADS
+    options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
