@@ -130,9 +130,12 @@ def main() -> None:
     application = QtWidgets.QApplication([])
     pictures = {state: (index, {}) for state, index in watcher.kept.items()}
     armed = watcher.kept["armed"]
-    pictures["calibrating"] = (armed, {"calibration": CALIBRATION})
+    # The robot rests while its operator is calibrated.
+    at_rest = watcher.snapshots[watcher.kept["searching"]].hands[0].q_rad
+    resting = dataclasses.replace(watcher.snapshots[armed].hands[0], mode="DISARMED", q_rad=at_rest)
+    pictures["calibrating"] = (armed, {"calibration": CALIBRATION, "hands": (resting,)})
     for phase in PHASES:
-        progress, seconds = {"hold": (0.65, None), "engaged": (1.0, 4.0)}.get(phase, (0.0, None))
+        progress, seconds = {"hold": (0.65, None), "engaged": (1.0, None)}.get(phase, (0.0, None))
         at = watcher.kept["searching"] if phase == "attract" else armed
         pictures[f"booth_{phase}"] = (at, {"booth": BoothStatus(phase, progress, seconds)})
     arguments.output.mkdir(parents=True, exist_ok=True)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from PySide6 import QtCore, QtGui, QtWidgets
+from PySide6 import QtCore, QtGui
 
 from app.calibrate.board_page import ensure_application
 from app.calibrate.camera_guide import FEWEST_IMAGES, GOALS, Goal, GuideState
+from app.calibrate.guided_window import GuidedPicture, GuidedWindow
 from app.frame import Frame
 from calibration.board import BoardView
 
@@ -42,10 +43,8 @@ _SHAPES: dict[Goal, tuple[tuple[float, float], ...]] = {
 }
 
 
-class CaptureWindow:
+class CaptureWindow(GuidedWindow["CapturePicture"]):
     """Shows `app.calibrate.camera_capture` what it needs; drawn in the thread that captures."""
-
-    patient = True
 
     def __init__(self, title: str, mirrored: bool) -> None:
         """
@@ -53,72 +52,31 @@ class CaptureWindow:
             title: of the window.
             mirrored: show the picture as a mirror would, to whoever faces the camera.
         """
-        self._application = ensure_application()
-        self.widget = CapturePicture(mirrored)
-        self.widget.setWindowTitle(title)
-        self.widget.resize(1000, 800)
-        self.widget.show()
-        self._application.processEvents()
-
-    @property
-    def cancelled(self) -> bool:
-        return self.widget.cancelled
+        ensure_application()
+        super().__init__(title, CapturePicture(mirrored), (1000, 800))
 
     def show(self, frame: Frame, view: BoardView | None, state: GuideState, notice: str) -> None:
         self.widget.show_state(frame.image, view, state, notice)
         self._application.processEvents()
 
-    def wait(self, notice: str) -> None:
-        self.widget.show_notice(notice)
-        self._application.processEvents()
 
-    def close(self) -> None:
-        self.widget.close()
-        self._application.processEvents()
-
-
-class CapturePicture(QtWidgets.QWidget):
-    """Instruction above, picture with coverage in the middle, open goals below.
-
-    Attributes:
-        cancelled: Esc was pressed or the window closed.
-    """
+class CapturePicture(GuidedPicture):
+    """Instruction above, picture with coverage in the middle, open goals below."""
 
     def __init__(self, mirrored: bool) -> None:
-        super().__init__()
-        self.cancelled = False
-        self._mirrored = mirrored
-        self._image: QtGui.QImage | None = None
+        super().__init__(mirrored)
         self._corners_px = np.zeros((0, 2))
         self._state: GuideState | None = None
-        self._notice = ""
         self._flash = 0
         self.setMinimumSize(480, 400)
 
     def show_state(self, image: np.ndarray, view: BoardView | None, state: GuideState, notice: str) -> None:
         """Show one image (height, width, 3) BGR and what the guide makes of it."""
-        shown = np.ascontiguousarray(image[:, ::-1] if self._mirrored else image)
-        height, width = shown.shape[:2]
-        format_bgr = QtGui.QImage.Format.Format_BGR888
-        # Qt reads the array's memory; the copy outlives it.
-        self._image = QtGui.QImage(shown.tobytes(), width, height, 3 * width, format_bgr).copy()
+        self._take_image(image)
         self._corners_px = np.zeros((0, 2)) if view is None else view.corners_px
         self._state, self._notice = state, notice
         self._flash = _FLASH_IMAGES if state.taken else max(0, self._flash - 1)
         self.update()
-
-    def show_notice(self, notice: str) -> None:
-        """Say what is wrong with the source; the picture stays."""
-        self._notice = notice
-        self.update()
-
-    def keyPressEvent(self, event: QtGui.QKeyEvent) -> None:
-        if event.key() in (QtCore.Qt.Key.Key_Escape, QtCore.Qt.Key.Key_Q):
-            self.cancelled = True
-
-    def closeEvent(self, event: QtGui.QCloseEvent) -> None:
-        self.cancelled = True
-        event.accept()
 
     def paintEvent(self, event: QtGui.QPaintEvent) -> None:
         painter = QtGui.QPainter(self)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from PySide6 import QtCore, QtGui, QtWidgets
+from PySide6 import QtCore, QtGui
 
 from app.calibrate.board_page import ensure_application
+from app.calibrate.guided_window import GuidedPicture, GuidedWindow
 from app.console.brush import Brush
 from app.console.layout import Box
 from app.console.pictograms import draw_pictogram
@@ -23,10 +24,8 @@ _SHORT = {"open": "flat", "spread": "spread", "fist": "fist"}
 _HINT_IMAGES = 10  # a hint stays at least so long, or nobody could read it
 
 
-class HandPage:
+class HandPage(GuidedWindow["HandPicture"]):
     """Shows `app.calibrate.hand_session` what it needs; drawn in the thread that looks at the hand."""
-
-    patient = True
 
     def __init__(self, title: str, hand: Hand, mirrored: bool) -> None:
         """
@@ -35,56 +34,28 @@ class HandPage:
             hand: the operator's hand that is asked for.
             mirrored: show the picture as a mirror would, to whoever faces the camera.
         """
-        self._application = ensure_application()
-        self.widget = HandPicture(hand, mirrored)
-        self.widget.setWindowTitle(title)
-        self.widget.resize(1280, 720)
-        self.widget.show()
-        self._application.processEvents()
-
-    @property
-    def cancelled(self) -> bool:
-        return self.widget.cancelled
+        ensure_application()
+        super().__init__(title, HandPicture(hand, mirrored), (1280, 720))
 
     def show(self, frame: Frame, observation: Observation, state: GuideState, notice: str) -> None:
         self.widget.show_state(frame.image, observation.keypoints_px, state, notice)
         self._application.processEvents()
 
-    def wait(self, notice: str) -> None:
-        self.widget.show_notice(notice)
-        self._application.processEvents()
 
-    def close(self) -> None:
-        self.widget.close()
-        self._application.processEvents()
-
-
-class HandPicture(QtWidgets.QWidget):
-    """Instruction above, picture and pose side by side, all poses below.
-
-    Attributes:
-        cancelled: Esc was pressed or the window closed.
-    """
+class HandPicture(GuidedPicture):
+    """Instruction above, picture and pose side by side, all poses below."""
 
     def __init__(self, hand: Hand, mirrored: bool) -> None:
-        super().__init__()
-        self.cancelled = False
+        super().__init__(mirrored)
         self._hand = hand
-        self._mirrored = mirrored
-        self._image: QtGui.QImage | None = None
         self._keypoints_px = np.full((21, 2), np.nan)
         self._state: GuideState | None = None
-        self._notice = ""
         self._hint, self._hint_images = "", 0
         self.setMinimumSize(640, 360)
 
     def show_state(self, image: np.ndarray, keypoints_px: np.ndarray, state: GuideState, notice: str) -> None:
         """Show one image (height, width, 3) BGR, the hand (21,2) seen in it, and what the guide says."""
-        height, width = image.shape[:2]
-        format_bgr = QtGui.QImage.Format.Format_BGR888
-        shown = np.ascontiguousarray(image[:, ::-1] if self._mirrored else image)
-        # Qt reads the array's memory; the copy outlives it.
-        self._image = QtGui.QImage(shown.tobytes(), width, height, 3 * width, format_bgr).copy()
+        self._take_image(image)
         self._keypoints_px = keypoints_px
         changed = self._state is None or state.index != self._state.index
         self._state, self._notice = state, notice
@@ -92,19 +63,6 @@ class HandPicture(QtWidgets.QWidget):
         if state.hint or self._hint_images <= 0 or changed:
             self._hint, self._hint_images = state.hint, _HINT_IMAGES
         self.update()
-
-    def show_notice(self, notice: str) -> None:
-        """Say what is wrong with the source; the picture stays."""
-        self._notice = notice
-        self.update()
-
-    def keyPressEvent(self, event: QtGui.QKeyEvent) -> None:
-        if event.key() in (QtCore.Qt.Key.Key_Escape, QtCore.Qt.Key.Key_Q):
-            self.cancelled = True
-
-    def closeEvent(self, event: QtGui.QCloseEvent) -> None:
-        self.cancelled = True
-        event.accept()
 
     def paintEvent(self, event: QtGui.QPaintEvent) -> None:
         painter = QtGui.QPainter(self)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import numpy as np
 from PySide6 import QtCore, QtGui, QtOpenGL
 
+from app.calibrate.guided_window import Cancellable
 from app.errors import AppError
 from calibration.loop_delay import Shown
 from calibration.screen_code import SIZE_UNITS, background, cells
@@ -55,7 +56,7 @@ class PatternPainting:
             painter.drawText(line, QtCore.Qt.AlignmentFlag.AlignCenter, text)
 
 
-class PatternWindow(QtOpenGL.QOpenGLWindow):
+class PatternWindow(Cancellable, QtOpenGL.QOpenGLWindow):
     """The pattern, its number one higher with every refresh of the screen, or every few of a fast one.
 
     A number counts as shown when the graphics driver has swapped its picture in, which it does at a refresh.
@@ -76,7 +77,6 @@ class PatternWindow(QtOpenGL.QOpenGLWindow):
         if not (math.isfinite(refresh_hz) and refresh_hz > 1.0):
             refresh_hz = _USUAL_HZ
         self.refresh_ms = 1e3 / refresh_hz
-        self.cancelled = False
         self._period_ms = math.ceil(_SHORTEST_MS / self.refresh_ms) * self.refresh_ms
         self._caption, self._tick = caption, tick
         self._counter = 0
@@ -124,14 +124,6 @@ class PatternWindow(QtOpenGL.QOpenGLWindow):
             self._counter = len(self._shown_ns)
         self._tick()
         self.update()
-
-    def keyPressEvent(self, event: QtGui.QKeyEvent) -> None:
-        if event.key() in (QtCore.Qt.Key.Key_Escape, QtCore.Qt.Key.Key_Q):
-            self.cancelled = True
-
-    def closeEvent(self, event: QtGui.QCloseEvent) -> None:
-        self.cancelled = True
-        event.accept()
 
 
 def show_pattern(caption: Callable[[], str], done: Callable[[], bool]) -> PatternWindow:
