@@ -106,10 +106,11 @@ def compare(network: Network, data: bytes, windows: int) -> Difference:
 def _export_tensorrt(network: Network, output: Path, wanted: tuple[int, ...]) -> list[dict[str, Any]]:
     """An engine for each GPU, precision and number of windows."""
     tensorrt = TensorRt.load()
-    about = []
-    for capability in wanted or (_capability_here(),):
-        if wanted and capability not in tensorrt.capabilities:
+    for capability in wanted:  # all of them first: no engine is built for nothing
+        if capability not in tensorrt.capabilities:
             tensorrt.refuse(capability)
+    about = []
+    for capability in dict.fromkeys(wanted) or (_capability_here(),):
         ahead = capability if capability in tensorrt.capabilities else None
         for precision in PRECISIONS:
             if capability == TURING and precision == "fp32":

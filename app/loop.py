@@ -312,6 +312,8 @@ class FrameLoop:
             return self._refusal
         if self.calibration is not None and self.calibration.note:
             return self.calibration.note
+        if any(run.lane.temporal.facts().get("failed") for run in self._hands.values()):
+            return "the GPU failed: poses are computed on the CPU now"
         if self._other_hand:
             other = "left" if self._settings.hand == "right" else "right"
             return f"only a {other} hand is in view: show the other one, or start with --hand {other}"

@@ -129,7 +129,9 @@ def _set_up(
 ) -> HandRun:
     """One hand's lane and robot, closed by `stack`."""
     # First: what is to run on a GPU may have to be compiled, which no robot should have to wait for.
-    temporal = load_temporal(settings.temporal, settings.network, settings.backend)
+    # What is chosen by its speed is not the same every time, as runs on a file's clock have to be.
+    backend = "cpu" if settings.backend == "auto" and not settings.realtime else settings.backend
+    temporal = load_temporal(settings.temporal, settings.network, backend)
     stack.callback(temporal.close)
     scene = settings.object if settings.scene == "table" else "none"
     robot = open_robot(settings.robot, hand, settings.realtime, settings.arm, settings.keys, scene)
@@ -162,6 +164,7 @@ def _run_facts(settings: TeleopSettings, inputs: Inputs, hands: dict[Hand, HandR
         "settings": plain_settings(replace(settings, operator=next(iter(names), None), network=network)),
         "calibration": replace(inputs.calibration, operators=operators).plain(),
         "horizon_s": next(iter(hands.values())).lane.temporal.horizon_s.tolist(),
+        "backend": {hand: run.lane.temporal.facts() for hand, run in hands.items()},
         "versions": package_versions(),
         "machine": describe_machine(),
     }

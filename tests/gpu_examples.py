@@ -193,6 +193,7 @@ class CudaRuntime:
         self.works = works
         self._providers = [PROVIDER, "CPUExecutionProvider"] if built else ["CPUExecutionProvider"]
         self.SessionOptions = onnxruntime.SessionOptions
+        self.set_default_logger_severity = onnxruntime.set_default_logger_severity
         self.OrtValue = types.SimpleNamespace(
             ortvalue_from_numpy=lambda array, device, _: onnxruntime.OrtValue.ortvalue_from_numpy(array),
             ortvalue_from_shape_and_type=lambda shape, kind, device, _: (

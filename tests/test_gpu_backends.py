@@ -79,6 +79,9 @@ def test_a_gpu_that_raises_costs_no_pose_and_is_not_asked_again(pair, caplog):
     assert (backend.name, backend.failed, gpu.runs) == ("cpu", 1, 2)
     assert backend.why == "cuda failed (CUDA error 700: an illegal address)"
     assert sum("on the CPU" in record.message for record in caplog.records) == 1
+    backend.close()
+    assert gpu.closed  # its memory is not kept for the rest of the program
+    assert "cuda failed" in backend.why
 
 
 def test_a_gpu_that_hangs_is_left_behind(pair):
@@ -241,6 +244,13 @@ def test_onnxruntime_on_cuda_gives_the_poses_it_is_bound_to(network):
 def test_an_onnxruntime_without_cuda_says_how_to_get_it(network, runtime, words):
     with pytest.raises(ModelError, match=rf"{words}.*requirements-gpu\.txt"):
         CudaBackend(network, graph=False, library=runtime)
+
+
+@pytest.mark.skipif(missing_gpu() is None, reason="the GPU here may well work")
+def test_an_onnxruntime_without_cudas_libraries_prints_nothing(network, capfd):
+    with pytest.raises(ModelError, match=r"requirements-gpu\.txt"):
+        CudaBackend(network, graph=False)
+    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize("captured", [True, False])

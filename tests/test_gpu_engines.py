@@ -68,6 +68,13 @@ def test_a_gpu_it_does_not_know_is_refused_with_those_it_knows(tensorrt):
 
 
 @needs_tensorrt
+def test_nothing_is_built_where_one_gpu_cannot_be_built_for(tensorrt, tmp_path):
+    with pytest.raises(ModelError, match="not for 90"):
+        run_export_network("tensorrt", ExportTensorRtSettings(tmp_path, None, (89, 90)))
+    assert not list(tmp_path.glob("*.engine"))
+
+
+@needs_tensorrt
 def test_what_is_no_graph_is_refused(tensorrt):
     with pytest.raises(ModelError, match="cannot read the graph"):
         tensorrt.build(b"nothing", 89)

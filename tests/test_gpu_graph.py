@@ -124,7 +124,9 @@ def test_real_hands_keep_their_parity(network, shared_data, hand_landmarker_asse
     expected = torch_poses(windows)
     assert difference(poses_of(prepare(network.data, "fp32", 1), windows), expected).rotation_rad < 1e-5
     sixteen = rounded(prepare(network.data, "fp16", 1))
-    assert difference(poses_of(sixteen, windows), expected).rotation_rad < 1e-3
+    # A thousand windows have three times this at worst, and must stay under 1e-3; with one block more in 16
+    # bits they do not, and these have 2.5e-4.
+    assert difference(poses_of(sixteen, windows), expected).rotation_rad < 2e-4
 
 
 def test_sixteen_bits_hold_no_mask_and_no_product_overflows(network):

@@ -525,14 +525,14 @@ def test_nobody_there_is_one_sentence_and_the_link_recovers() -> None:
 
 def test_request_socket_recovers_after_a_time_out(link: RobotLink) -> None:
     patience, link._requester.timeout_ms = link._requester.timeout_ms, 0
-    outcomes = []
-    for _ in range(3):
+    for _ in range(1000):  # now and then the answer is there before anybody can look away
         try:
             link.status()
-            outcomes.append("answered")
         except RobotError as error:
-            outcomes.append(str(error))
-    assert any("no robot server answers" in outcome for outcome in outcomes)
+            assert "no robot server answers" in str(error)
+            break
+    else:
+        pytest.fail("the server is always faster than no time at all")
     link._requester.timeout_ms = patience
     assert mode(link) == "DISARMED"
 

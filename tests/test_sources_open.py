@@ -62,4 +62,4 @@ def test_the_synthetic_camera_gets_its_seed(monkeypatch: pytest.MonkeyPatch, spe
     module.SyntheticSource = lambda **options: made.update(options)  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "app.sources.synthetic", module)
     open_source(spec, realtime=False, loop=True)
-    assert made == {"seed": seed, "realtime": False, "loop": True}
+    assert made == {"seed": seed, "realtime": False, "loop": True, "script": "demo"}

@@ -21,8 +21,8 @@ from models.posebert_input import NetworkInput
 logger = logging.getLogger(__name__)
 
 GPU_BACKENDS = ("tensorrt", "cuda")
-PARITY_RAD = 2e-3
-"""A backend whose poses differ by more is computing something else: twice what 16 bits cost at worst."""
+PARITY_RAD = 1e-3
+"""A backend whose poses differ by more on the eight windows is computing something else."""
 PARITY_LOCATION = 2e-3
 _ROUNDS, _WARM_UP = 40, 10
 
@@ -54,7 +54,7 @@ def open_backend(
             raise ModelError(
                 f"--backend {choice} needs an NVIDIA GPU, and {reason}; use --backend cpu or auto"
             )
-        return _chosen(CpuBackend(network.session, reason))
+        return CpuBackend(network.session, reason)  # as nearly everywhere: the report says why
     windows = check_windows(network)
     cpu = CpuBackend(network.session)
     expected = [cpu.run(w.features, w.observed, w.start) for w in windows]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -12,6 +15,7 @@ from models.errors import ModelError
 
 PROVIDER = "CUDAExecutionProvider"
 _WARM_UP = 3  # the first runs load kernels and record the graph, which takes longer than any update may
+_WARNING, _FATAL = 2, 4  # as onnxruntime numbers them; the first is its default
 HOW_TO_GET = "pip install -r requirements-gpu.txt"
 
 
@@ -39,15 +43,16 @@ class CudaBackend:
         runtime = onnxruntime if library is None else library
         if PROVIDER not in runtime.get_available_providers():
             raise ModelError(f"this onnxruntime is built without CUDA: {HOW_TO_GET}")
-        if hasattr(runtime, "preload_dlls"):  # finds NVIDIA's libraries where pip has put them
-            runtime.preload_dlls()
         options = runtime.SessionOptions()
-        options.log_severity_level = 4  # what is wrong is told by what is raised
+        options.log_severity_level = _FATAL  # what is wrong is told by what is raised
         # TF32 rounds what is multiplied to 11 bits: ten times what poses may differ.
         about = {"device_id": "0", "use_tf32": "0", "enable_cuda_graph": "1" if graph else "0"}
-        session = runtime.InferenceSession(
-            network.data if data is None else data, options, providers=[(PROVIDER, about)]
-        )
+        with _nothing_printed(runtime):
+            if hasattr(runtime, "preload_dlls"):  # finds NVIDIA's libraries where pip has put them
+                runtime.preload_dlls()
+            session = runtime.InferenceSession(
+                network.data if data is None else data, options, providers=[(PROVIDER, about)]
+            )
         session.disable_fallback()
         if PROVIDER not in session.get_providers():
             raise ModelError(
@@ -57,7 +62,7 @@ class CudaBackend:
         shapes = network.shapes(windows)
         self._session = session
         self._binding = session.io_binding()
-        self._inputs = {}
+        self._inputs: dict[str, Any] = {}
         for name, kind in input_types().items():
             value = runtime.OrtValue.ortvalue_from_numpy(np.zeros(shapes[name], dtype=kind), "cuda", 0)
             self._binding.bind_ortvalue_input(name, value)
@@ -75,4 +80,17 @@ class CudaBackend:
         return np.array(self._output.numpy())  # a copy even where this is a view of what is bound
 
     def close(self) -> None:
-        """The session's memory goes with it."""
+        """Let go of the session and what is bound to it: their memory goes with them."""
+        self._inputs = {}
+        self._session = self._binding = self._output = None
+
+
+@contextlib.contextmanager
+def _nothing_printed(runtime: Any) -> Iterator[None]:
+    """Where CUDA's libraries are missing, onnxruntime fills the terminal; one sentence says it as well."""
+    runtime.set_default_logger_severity(_FATAL)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        runtime.set_default_logger_severity(_WARNING)

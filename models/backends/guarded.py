@@ -13,10 +13,11 @@ from models.errors import ModelError
 
 logger = logging.getLogger(__name__)
 
-# A robot holds 150 ms after the last target: this leaves time to compute the pose on the CPU. A healthy GPU
-# needs a hundredth of it.
-LIMIT_S = 0.08
+# A robot holds 150 ms after the last target: this leaves time for two hands, one after the other, and for
+# computing their poses on the CPU. A healthy GPU needs a fortieth of it.
+LIMIT_S = 0.04
 OPEN_LIMIT_S = 180.0  # engines may have to be built and compiled first
+CLOSE_LIMIT_S = 1.0  # the program must not end while a driver still frees memory
 
 
 class GuardedBackend:
@@ -42,6 +43,7 @@ class GuardedBackend:
         self._limit_s = limit_s
         self._worker = Worker("network")
         self._why_not = ""
+        self._closed = False
         try:
             self._fast = self._worker.call(open_fast, OPEN_LIMIT_S)
         except ModelError:
@@ -81,13 +83,15 @@ class GuardedBackend:
         return self._give_up("its pose is not finite", expected) if np.isfinite(expected).all() else expected
 
     def close(self) -> None:
-        """Free the GPU, unless it hangs: then the end of the program does."""
-        if not self._why_not:
-            try:
-                self._worker.call(self._fast.close, self._limit_s)
-            except Exception as error:  # noqa: BLE001 — nothing is left to be done with it
-                logger.debug("closing %s: %s", self._fast.name, error)
-            self._why_not = "closed"
+        """Free the GPU, after a failure too; while it hangs nobody can, and the end of the program does."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            self._worker.call(self._fast.close, CLOSE_LIMIT_S)
+        except Exception as error:  # noqa: BLE001 — nothing is left to be done with it
+            logger.debug("closing %s: %s", self._fast.name, error)
+        self._why_not = self._why_not or "closed"
         self._worker.close()
 
     def _give_up(self, why: str, pose: np.ndarray) -> np.ndarray:
