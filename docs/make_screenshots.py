@@ -131,8 +131,8 @@ def main() -> None:
     pictures = {state: (index, {}) for state, index in watcher.kept.items()}
     armed = watcher.kept["armed"]
     # The robot rests while its operator is calibrated.
-    at_rest = watcher.snapshots[watcher.kept["searching"]].hands[0].q_rad
-    resting = dataclasses.replace(watcher.snapshots[armed].hands[0], mode="DISARMED", q_rad=at_rest)
+    at_rest = watcher.snapshots[watcher.kept["searching"]][1].hands[0].q_rad
+    resting = dataclasses.replace(watcher.snapshots[armed][1].hands[0], mode="DISARMED", q_rad=at_rest)
     pictures["calibrating"] = (armed, {"calibration": CALIBRATION, "hands": (resting,)})
     for phase in PHASES:
         progress, seconds = {"hold": (0.65, None), "engaged": (1.0, None)}.get(phase, (0.0, None))
