@@ -275,7 +275,10 @@ class FrameLoop:
         if command.name == "calibrate" and self.booth is None:
             self._calibrate()
         if command.name == "record" and self.recorder is not None:
-            self.recorder.toggle(RECORDINGS)
+            if self.calibration is not None and not self.calibration.note:
+                self._refusal = "finish the calibration first, or give it up (C): a recording holds for one"
+            else:
+                self.recorder.toggle(RECORDINGS)
         for hand_run in self._hands.values():
             horizon = hand_run.lane.horizon
             if command.name in ROBOT_COMMANDS:

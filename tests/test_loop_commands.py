@@ -126,6 +126,39 @@ def test_arming_gives_up_a_calibration_that_is_on():
     assert begun[1] is None
 
 
+class Recordings:
+    """A recorder that notes what is asked of it."""
+
+    status = ""
+
+    def __init__(self, running: bool) -> None:
+        self.running, self.toggles = running, 0
+
+    def toggle(self, parent: Path) -> None:
+        self.toggles += 1
+
+
+def after(running: bool, *names: str) -> tuple[FrameLoop, Recordings]:
+    hands = {
+        "right": SimpleNamespace(robot=Robot(), lane=SimpleNamespace(horizon=Horizon(None)), result=None)
+    }
+    loop = FrameLoop(TeleopSettings(), SOURCE, Eyes(), MonotonicClock(), hands, Interrupt())
+    loop.console, loop.recorder = Console(*names), Recordings(running)
+    loop.run()
+    return loop, loop.recorder
+
+
+def test_a_recording_holds_for_one_calibration():
+    loop, recordings = after(False, "calibrate", "record")
+    assert recordings.toggles == 0
+    assert "finish the calibration first" in loop._notice()
+    loop, recordings = after(False, "calibrate", "calibrate", "record")
+    assert recordings.toggles == 1, "it was given up"
+    loop, recordings = after(True, "calibrate")
+    assert loop.calibration is None
+    assert "end the recording first" in loop._notice()
+
+
 class SlowDisk:
     """A file that takes its time."""
 
