@@ -262,7 +262,8 @@ def test_another_server_than_expected_is_told(guarded: tuple[Running, Path], tmp
 
 
 def test_keys_for_a_server_without_any_are_told(open_server: Running, keys: Path) -> None:
-    assert "runs without keys" in refusal(open_server.address, keys)
+    # Longer than elsewhere: on a busy machine the greeting that tells it took more than two seconds once.
+    assert "runs without keys" in refusal(open_server.address, keys, 5.0)
 
 
 def test_nobody_there_is_still_nobody_there(keys: Path) -> None:
