@@ -7,7 +7,14 @@ Keypoints are the 17 of H36M.
 from __future__ import annotations
 
 from models.body_keypoints import BODY_KEYPOINT_PARENTS
-from models.canonical import Array, encode_6d, namespace, to_canonical
+from models.canonical import (
+    Array,
+    encode_6d,
+    location_of_wrist,
+    namespace,
+    to_canonical,
+    wrist_of_location,
+)
 
 _TINY = 1e-9  # m: shorter vectors have no direction
 _HIP, _LEFT_HIP, _RIGHT_HIP, _SPINE = 0, 1, 4, 7
@@ -101,6 +108,16 @@ def locate_hip(keypoints_m: Array, rays: Array, score: Array) -> Array:
     depth_m = -shared / xp.clip((share * spread * spread).sum(-1).sum(-1), _TINY**2, None)
     depth_m = xp.clip(depth_m, MIN_BODY_DEPTH_M, MAX_BODY_DEPTH_M)[..., None]
     return xp.concatenate([a_mean + ray_mean * depth_m, depth_m], -1)
+
+
+def location_of_hip(hip_m: Array) -> Array:
+    """The regressed location (…,3) of a hip in the camera frame; see `models.canonical.location_of_wrist`."""
+    return location_of_wrist(hip_m, (MIN_BODY_DEPTH_M, MAX_BODY_DEPTH_M))
+
+
+def hip_of_location(location: Array) -> Array:
+    """The hip (…,3) in the camera frame, metres; undoes `location_of_hip`, within its bounds."""
+    return wrist_of_location(location, (MIN_BODY_DEPTH_M, MAX_BODY_DEPTH_M))
 
 
 def _unit(v: Array) -> Array:

@@ -21,24 +21,13 @@ from torch import Tensor
 from models.body_canonical import body_bone_lengths, with_body_bone_lengths
 from models.body_keypoints import MIRRORED_KEYPOINTS, NUM_BODY_KEYPOINTS
 from models.errors import ModelError
-from models.noise import Seen, Truth, project, shifted
+from models.noise import BodySeen, Truth, project, shifted
 
 NOISE_ASSET = Path(__file__).parent / "assets" / "body_noise.npz"
 
 _WARM_UP = 32  # frames after which noise made by filters is steady
 _TURNED_STD_RAD = 1.5  # about the vertical, of bodies misread as facing another way
 _FLIP = (1.0, -1.0, -1.0)  # y up and z to the camera become y down and z ahead
-
-
-@dataclass(frozen=True)
-class BodySeen(Seen):
-    """What a body detector said; see `models.noise.Seen`, with 17 keypoints of H36M, relative to the hip.
-
-    Attributes:
-        visibility: (B,T,17) of each keypoint, 0–1; `score` is their mean.
-    """
-
-    visibility: Tensor
 
 
 @dataclass(frozen=True)
@@ -223,6 +212,27 @@ class PoseDetectorNoise:
         visibility = (mean + (chance - 0.5) * 2.0 * torch.minimum(mean, 1.0 - mean)).clamp(0.0, 1.0)
         seen = body_seen(seen_m - seen_m[:, :, :1], rays, visibility)
         return replace(seen, observed=~missed)
+
+
+@dataclass(frozen=True)
+class MixedBodyNoise:
+    """The detector's errors in most windows, the paper's in the others.
+
+    Attributes:
+        paper_share: of the windows.
+    """
+
+    paper_share: float = 0.25
+
+    def __call__(self, truth: Truth, T: int, rng: torch.Generator) -> BodySeen:
+        """The first T slots as seen; see `models.noise.ObservationNoise`."""
+        first = round(self.paper_share * len(truth.wrist_m))
+        parts = [
+            noise(Truth(**{name: values[part] for name, values in vars(truth).items()}), T, rng)
+            for noise, part in ((PaperBodyNoise(), slice(first)), (PoseDetectorNoise(), slice(first, None)))
+        ]
+        names = vars(parts[0])
+        return BodySeen(**{name: torch.cat([getattr(part, name) for part in parts]) for name in names})
 
 
 def body_seen(keypoints_m: Tensor, rays: Tensor, visibility: Tensor) -> BodySeen:

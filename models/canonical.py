@@ -130,17 +130,23 @@ def locate_wrist(keypoints_m: Array, rays: Array) -> Array:
     return xp.concatenate([a_mean + ray_mean * depth_m, depth_m], -1)
 
 
-def location_of_wrist(wrist_m: Array) -> Array:
-    """The regressed location (…,3): x/z, y/z and the nearness log(1/z), z in metres (PAMI 2022, §3.3)."""
+def location_of_wrist(wrist_m: Array, depths_m: tuple[float, float] = (MIN_DEPTH_M, MAX_DEPTH_M)) -> Array:
+    """The regressed location (…,3): x/z, y/z and the nearness log(1/z), z in metres (PAMI 2022, §3.3).
+
+    Args:
+        wrist_m: (…,3) camera frame.
+        depths_m: least and most depth there can be.
+    """
     xp = namespace(wrist_m)
-    depth_m = xp.clip(wrist_m[..., 2:], MIN_DEPTH_M, MAX_DEPTH_M)
+    depth_m = xp.clip(wrist_m[..., 2:], *depths_m)
     return xp.concatenate([wrist_m[..., :2] / depth_m, -xp.log(depth_m)], -1)
 
 
-def wrist_of_location(location: Array) -> Array:
+def wrist_of_location(location: Array, depths_m: tuple[float, float] = (MIN_DEPTH_M, MAX_DEPTH_M)) -> Array:
     """The wrist (…,3) in the camera frame, metres; undoes `location_of_wrist`, within its bounds."""
     xp = namespace(location)
-    nearness = xp.clip(location[..., 2:], -float(np.log(MAX_DEPTH_M)), -float(np.log(MIN_DEPTH_M)))
+    least_m, most_m = depths_m
+    nearness = xp.clip(location[..., 2:], -float(np.log(most_m)), -float(np.log(least_m)))
     depth_m = xp.exp(-nearness)
     aside = xp.clip(location[..., :2], -MAX_ASIDE, MAX_ASIDE)
     return xp.concatenate([aside * depth_m, depth_m], -1)

@@ -3,7 +3,8 @@
 A clip is an .npz of float32 arrays: `rotations` (N,16,3,3), `keypoints_m` (N,21,3), `wrist_m` (N,3), and
 `fps`, which is 30. One that was rendered and detected also has `observed` (N,), `observed_m` (N,21,3),
 `observed_px` (N,21,2), `observed_depth_px` (N,21), `score` (N,), `focal_px` and `centre_px`. Right hands,
-camera axes.
+camera axes. Of bodies there are 24 rotations, 17 keypoints and, as the wrist, the hip; detected, they have
+a `score` (N,17) for every keypoint and no `observed_depth_px`.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from tqdm import tqdm
 from models.canonical import decode_6d, encode_6d, rays_of_pixels
 from models.errors import ModelError
 from models.fusion import image_hand
-from models.noise import Seen, Truth
+from models.noise import BodySeen, Seen, Truth
 from models.window import SLOT_RATE_HZ
 
 
@@ -31,7 +32,7 @@ class Clip:
         name: of its file.
         truth: name → array, as in the file: rotations, keypoints_m, wrist_m.
         seen: observed (N,) bool, keypoints_m and image_m (N,21,3), rays (N,21,2), score (N,), zeros where not
-            observed; None for motion nobody filmed.
+            observed; of bodies visibility (N,17) too; None for motion nobody filmed.
     """
 
     name: str
@@ -125,7 +126,8 @@ class Clips:
         offset = (frame - at) / pace[:, None]
         taken = (frame >= 0) & (frame <= last) & ~_nearer_elsewhere(frame, np.abs(offset))
         seen["observed"] = seen["observed"] & torch.from_numpy(taken)
-        return truth, Seen(**seen, offset=torch.from_numpy(offset.astype(np.float32)))
+        kind = BodySeen if "visibility" in seen else Seen
+        return truth, kind(**seen, offset=torch.from_numpy(offset.astype(np.float32)))
 
 
 def load_clips(directories: tuple[Path, ...], filmed: bool) -> Clips | None:
@@ -159,7 +161,10 @@ def read_clip(file: Path, filmed: bool) -> Clip:
             if filmed:
                 pixels = data["observed_px"]
                 rays = rays_of_pixels(pixels, data["focal_px"], data["centre_px"])
-                image_m = image_hand(data["observed_m"], pixels, data["observed_depth_px"])
+                body = data["score"].ndim == 2
+                image_m = data["observed_m"]
+                if not body:
+                    image_m = image_hand(image_m, pixels, data["observed_depth_px"])
                 seen = {
                     "observed": data["observed"].astype(bool),
                     "keypoints_m": np.nan_to_num(data["observed_m"]).astype(np.float32),
@@ -167,6 +172,8 @@ def read_clip(file: Path, filmed: bool) -> Clip:
                     "rays": np.nan_to_num(rays).astype(np.float32),
                     "score": data["score"].astype(np.float32),
                 }
+                if body:
+                    seen |= {"score": seen["score"].mean(-1), "visibility": seen["score"]}
     except KeyError as error:
         raise ModelError(f"{file} is no clip for this use: it has no {error}") from error
     return Clip(file.stem, truth, seen)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from models.canonical import location_of_wrist
 from models.hand_model import HandModel
 from models.keypoints import JOINT_PARENTS, KEYPOINTS_FROM_MANO, NUM_JOINTS, TIP_JOINTS
 
@@ -17,6 +18,7 @@ class HandKinematics(nn.Module):
         dtype: of its buffers and results.
     """
 
+    units_per_m = 10.0  # see models.figure
     bones: Tensor
     tip_offsets: Tensor
     order: Tensor
@@ -61,6 +63,10 @@ class HandKinematics(nn.Module):
         blended = torch.einsum("vj,...jab->...vab", self.skin_weights, G)
         vertices = (blended @ self.rest_vertices[:, :, None])[..., 0] + self.skin_weights @ offsets
         return vertices if wrist_m is None else vertices + wrist_m[..., None, :]
+
+    def location(self, root_m: Tensor) -> Tensor:
+        """See `models.figure.Figure`."""
+        return location_of_wrist(root_m)
 
     def _global(self, rotations: Tensor) -> tuple[Tensor, Tensor]:
         """Global rotations (…,16,3,3) and joints (…,16,3) around a wrist at the origin."""

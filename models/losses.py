@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from models.canonical import decode_6d, location_of_wrist
-from models.hand_torch import HandKinematics
+from models.canonical import decode_6d
+from models.figure import Figure
 from models.noise import Truth
 
 
@@ -16,12 +16,13 @@ class LossConfig:
     """Weights of the terms; zero leaves one out. `paper()` is the paper's loss.
 
     Attributes:
-        rotation: squared difference of rotation matrices, summed; mean over the 16 (eq. 8–10).
+        rotation: squared difference of rotation matrices, summed; mean over all (eq. 8–10).
         location: squared difference of x/z, y/z and nearness, summed; of where a mean hand looks the same, as
-            sizes of hands cannot be seen.
+            sizes of hands cannot be seen; what is said of hands and wrists goes for bodies and hips.
         place: distance of the wrist from where it is seen, across the line of sight and at the hand's depth,
             decimetres, plus that of nearness.
-        keypoint: distance of keypoints in camera axes, mean over the 21, decimetres.
+        keypoint: distance of keypoints in camera axes, mean over all, decimetres; of bodies, here and below,
+            quarter metres.
         shape: distance of keypoints in each hand's own wrist frame: what is left of errors once the
             orientation is right, decimetres.
         velocity: distance of the keypoints' first differences, decimetres a slot; where slots follow each
@@ -63,7 +64,6 @@ class LossConfig:
         )
 
 
-DECIMETRES = 10.0  # per metre
 AHEAD_SLOTS = 6
 
 
@@ -73,19 +73,19 @@ def pose_losses(
     truth: Truth,
     valid: Tensor,
     T: int,
-    hand: HandKinematics,
+    figure: Figure,
     config: LossConfig,
     even: int | None = None,
 ) -> dict[str, Tensor]:
     """The unweighted terms, each a scalar, and their weighted sum under "total".
 
     Args:
-        pose: (B,S,99) estimates.
-        start: (B,S,99) what they started from.
+        pose: (B,S,P) estimates.
+        start: (B,S,P) what they started from.
         truth: of the same S slots.
         valid: (B,) bool, windows that count (those with a detection).
         T: slots of the window; the rest is future.
-        hand: the mean hand; keypoints are compared on it, as sizes of hands cannot be seen.
+        figure: the mean hand or body; keypoints are compared on it, as sizes cannot be seen.
         config: the weights.
         even: so many slots, from the first, follow each other; None if all do.
     """
@@ -99,20 +99,20 @@ def pose_losses(
         w = weight if n == S else weight[:, :even][:, -n:]
         return (w * error).sum() / w.sum().clamp_min(1e-6)
 
-    R = decode_6d(pose[..., :96].unflatten(-1, (16, 6)))
-    alike = hand(truth.rotations)
-    location = location_of_mean_hand(truth, alike)
+    R = decode_6d(pose[..., :-3].unflatten(-1, (-1, 6)))
+    alike = figure(truth.rotations)
+    location = location_of_mean(figure, truth, alike)
     terms = {
         "rotation": mean((R - truth.rotations).square().sum((-1, -2)).mean(-1)),
-        "location": mean((pose[..., 96:] - location).square().sum(-1)),
+        "location": mean((pose[..., -3:] - location).square().sum(-1)),
     }
     if config.place:
-        terms["place"] = mean(_misplaced(pose[..., 96:], location))
+        terms["place"] = mean(_misplaced(figure, pose[..., -3:], location))
     if config.change:
         terms["change"] = mean((pose - start).abs().mean(-1))
     if config.keypoint or config.shape or config.velocity or config.acceleration or config.ahead:
-        estimate = hand(R) * DECIMETRES
-        target = alike * DECIMETRES
+        estimate = figure(R) * figure.units_per_m
+        target = alike * figure.units_per_m
         error = estimate - target
         terms["keypoint"] = mean(_length(error).mean(-1))
         # Row vectors: x R is Rᵀ x, the keypoint in the wrist's own frame.
@@ -129,44 +129,44 @@ def pose_losses(
 
 
 def pose_losses_alone(
-    pose: Tensor, observed: Tensor, truth: Truth, hand: HandKinematics, config: LossConfig
+    pose: Tensor, observed: Tensor, truth: Truth, figure: Figure, config: LossConfig
 ) -> Tensor:
     """The weighted sum for observed slots each by itself.
 
     Args:
-        pose: (B,T,99) estimates.
+        pose: (B,T,P) estimates.
         observed: (B,T) bool, slots that count.
         truth: of the same slots, or more.
-        hand: the mean hand.
+        figure: the mean hand or body.
         config: the weights.
     """
     T = observed.shape[1]
     truth = Truth(*(values[:, :T][observed] for values in vars(truth).values()))
     pose, target_R = pose[observed], truth.rotations
-    R = decode_6d(pose[..., :96].unflatten(-1, (16, 6)))
-    alike = hand(target_R)
-    estimate, target = hand(R) * DECIMETRES, alike * DECIMETRES
+    R = decode_6d(pose[..., :-3].unflatten(-1, (-1, 6)))
+    alike = figure(target_R)
+    estimate, target = figure(R) * figure.units_per_m, alike * figure.units_per_m
     own = estimate @ R[:, 0] - target @ target_R[:, 0]
-    location = location_of_mean_hand(truth, alike)
+    location = location_of_mean(figure, truth, alike)
     return (
         config.rotation * (R - target_R).square().sum((-1, -2)).mean()
-        + config.location * (pose[..., 96:] - location).square().sum(-1).mean()
-        + config.place * _misplaced(pose[..., 96:], location).mean()
+        + config.location * (pose[..., -3:] - location).square().sum(-1).mean()
+        + config.place * _misplaced(figure, pose[..., -3:], location).mean()
         + config.keypoint * _length(estimate - target).mean()
         + config.shape * _length(own).mean()
     )
 
 
-def location_of_mean_hand(truth: Truth, alike: Tensor) -> Tensor:
-    """Locations (…,3) where the mean hand in the true pose, `alike` (…,21,3), looks as large as the true."""
+def location_of_mean(figure: Figure, truth: Truth, alike: Tensor) -> Tensor:
+    """Locations (…,3) where the mean figure in the true pose, `alike` (…,n,3), looks as large as the true."""
     size = (truth.keypoints_m.square().sum((-1, -2)) / alike.square().sum((-1, -2)).clamp_min(1e-9)).sqrt()
-    return location_of_wrist(truth.wrist_m / size[..., None])
+    return figure.location(truth.wrist_m / size[..., None])
 
 
-def _misplaced(estimate: Tensor, location: Tensor) -> Tensor:
+def _misplaced(figure: Figure, estimate: Tensor, location: Tensor) -> Tensor:
     """(…) how far locations (…,3) are apart, see LossConfig.place."""
     error = estimate - location
-    depth = DECIMETRES * (-location[..., 2:]).exp()
+    depth = figure.units_per_m * (-location[..., 2:]).exp()
     return _length(depth * error[..., :2]) + error[..., 2].abs()
 
 

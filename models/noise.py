@@ -53,6 +53,17 @@ class Seen:
     offset: Tensor
 
 
+@dataclass(frozen=True)
+class BodySeen(Seen):
+    """What a body detector said; see `Seen`, with 17 keypoints of H36M, relative to the hip.
+
+    Attributes:
+        visibility: (B,T,17) of each keypoint, 0–1; `score` is their mean.
+    """
+
+    visibility: Tensor
+
+
 def eased(truth: Truth, seen: Seen, least: float, rng: torch.Generator) -> Seen:
     """The same windows with weaker errors: of each, a share from `least` to 1 is left of them."""
     B, T = seen.observed.shape
@@ -234,13 +245,11 @@ def swap_poses(seen: Seen, rate: float, rng: torch.Generator) -> Seen:
     swap = (torch.rand(B, T, generator=rng, device=rng.device) < rate) & seen.observed
     slot = torch.arange(T, device=other.device)
     swap &= seen.observed[other, slot]
-    return replace(
-        seen,
-        keypoints_m=torch.where(swap[..., None, None], seen.keypoints_m[other, slot], seen.keypoints_m),
-        image_m=torch.where(swap[..., None, None], seen.image_m[other, slot], seen.image_m),
-        rays=torch.where(swap[..., None, None], seen.rays[other, slot], seen.rays),
-        score=torch.where(swap, seen.score[other, slot], seen.score),
-    )
+    shown = {name: values for name, values in vars(seen).items() if name not in ("observed", "offset")}
+    for name, values in shown.items():
+        taken = swap.view(B, T, *[1] * (values.dim() - 2))
+        shown[name] = torch.where(taken, values[other, slot], values)
+    return replace(seen, **shown)
 
 
 def roll(truth: Truth, seen: Seen, rng: torch.Generator) -> tuple[Truth, Seen]:

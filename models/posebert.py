@@ -17,8 +17,12 @@ from torch.nn import functional
 
 # Half a second slot by slot, for the retargeter; then coarser, as far as hands can be foreseen at all.
 FUTURE_SLOTS = (*range(1, 16), 20, 25, 30)
-POSE_DIM = 16 * 6 + 3  # 16 rotations in 6D, then the wrist's location, see models.canonical
-POSE_GROUPS = (6, 18, 18, 18, 18, 18, 3)  # wrist; index, middle, pinky, ring, thumb; location
+# How a pose is made up: rotations in 6D, part by part, then the location, see models.canonical.
+HAND_GROUPS = (6, 18, 18, 18, 18, 18, 3)  # wrist; index, middle, pinky, ring, thumb; location
+# Pelvis; hips and spine1; knees and spine2; ankles, spine3 and feet; neck, collars and head; left shoulder,
+# right shoulder, left elbow, right elbow; wrists and hands; location. In SMPL's order left and right
+# alternate, and a part for every joint would cost more than it gains.
+BODY_GROUPS = (6, 18, 18, 30, 24, 6, 6, 6, 6, 24, 3)
 # Added to the score of a slot that may not be looked at; finite, so that no visible slot at all gives no NaN.
 MASKED = -1e9
 
@@ -29,7 +33,7 @@ class PoseBertConfig:
 
     Attributes:
         in_dim: features of a slot.
-        out_dim: numbers of a pose.
+        groups: numbers of each part of a pose, see HAND_GROUPS.
         width: of a token.
         depth: number of blocks.
         heads: attention heads.
@@ -49,7 +53,7 @@ class PoseBertConfig:
     """
 
     in_dim: int = 111
-    out_dim: int = POSE_DIM
+    groups: tuple[int, ...] = HAND_GROUPS
     width: int = 512
     depth: int = 4
     heads: int = 8
@@ -69,18 +73,29 @@ class PoseBertConfig:
     def __post_init__(self) -> None:
         if self.start not in ("mean", "observed"):
             raise ValueError(f"start is {self.start!r}; give 'mean' or 'observed'")
-        if self.mix and (self.start != "observed" or self.out_dim != POSE_DIM):
-            raise ValueError(f"mix needs start='observed' and out_dim={POSE_DIM}, got {self}")
+        if self.mix and self.start != "observed":
+            raise ValueError(f"mix needs start='observed', got {self}")
         if self.lift and not self.mix:
             raise ValueError(f"lift needs mix, got {self}")
-        if self.heading and (not self.future or self.out_dim != POSE_DIM):
-            raise ValueError(f"heading needs a future and out_dim={POSE_DIM}, got {self}")
+        if self.heading and not self.future:
+            raise ValueError(f"heading needs a future, got {self}")
+
+    @property
+    def out_dim(self) -> int:
+        """Numbers of a pose."""
+        return sum(self.groups)
 
     @staticmethod
-    def ours(in_dim: int, width: int = 256, future: tuple[int, ...] = FUTURE_SLOTS) -> PoseBertConfig:
+    def ours(
+        in_dim: int,
+        width: int = 256,
+        future: tuple[int, ...] = FUTURE_SLOTS,
+        groups: tuple[int, ...] = HAND_GROUPS,
+    ) -> PoseBertConfig:
         """The configuration that starts from the observation."""
         return PoseBertConfig(
             in_dim=in_dim,
+            groups=groups,
             width=width,
             heads=width // 64,
             feed_forward=width,
@@ -316,7 +331,7 @@ class Lifter(nn.Module):
 
 
 class Mixture(nn.Module):
-    """Each slot's pose as a weighted sum of the observed poses, one set of weights per part of the hand.
+    """Each slot's pose as a weighted sum of the observed poses, one set of weights per part.
 
     weights = near + gain · (ahead − behind), all three attention maps: `near`, one per part, averages noise
     away; the other two, shared by all parts, differ to extrapolate. The weights sum to one, so any pose that
@@ -330,12 +345,13 @@ class Mixture(nn.Module):
 
     def __init__(self, config: PoseBertConfig) -> None:
         super().__init__()
-        maps = len(POSE_GROUPS) + 2
+        self.groups = config.groups
+        maps = len(self.groups) + 2
         self.norm = nn.LayerNorm(config.width)
         self.query = nn.Linear(config.width, maps * self.SIZE)
         self.key = nn.Linear(config.width, maps * self.SIZE)
-        self.gain = nn.Linear(config.width, len(POSE_GROUPS))
-        falloff = torch.tensor([self.NEAREST] * len(POSE_GROUPS) + [self.WIDER] * 2)
+        self.gain = nn.Linear(config.width, len(self.groups))
+        falloff = torch.tensor([self.NEAREST] * len(self.groups) + [self.WIDER] * 2)
         self.falloff = nn.Parameter(falloff[:, None, None] / self.SPEED)
         for layer in (self.query, self.gain):
             nn.init.zeros_(layer.weight)
@@ -367,14 +383,14 @@ class Mixture(nn.Module):
             # Unbound, not indexed: the gradient of each index would be a whole tensor of zeros.
             *near, ahead, behind = scores.softmax(-1, dtype=torch.float32).unbind(1)
             trend = ahead - behind
-            parts = zip(near, gain.unbind(1), poses.float().split(POSE_GROUPS, -1), strict=True)
+            parts = zip(near, gain.unbind(1), poses.float().split(self.groups, -1), strict=True)
             return torch.cat([(weights + share * trend) @ part for weights, share, part in parts], -1)
 
 
 class Heading(nn.Module):
     """Carries the motion of the newest estimates on into the future.
 
-    Each part of the hand goes on by a weighted sum of its last steps. The weights, one set per instant, part
+    Each part of the pose goes on by a weighted sum of its last steps. The weights, one set per instant, part
     and step, are what the network thinks of that motion; at first it trusts half of it, and less with time.
     """
 
@@ -386,26 +402,27 @@ class Heading(nn.Module):
     def __init__(self, config: PoseBertConfig) -> None:
         super().__init__()
         self.ahead = len(config.future)
+        self.groups = config.groups
         self.norm = nn.LayerNorm(2 * config.width)
         self.hidden = nn.Linear(2 * config.width, config.width)
-        self.out = nn.Linear(config.width, len(POSE_GROUPS) * self.STEPS)
+        self.out = nn.Linear(config.width, len(self.groups) * self.STEPS)
         nn.init.zeros_(self.out.weight)
         nn.init.zeros_(self.out.bias)
         slots = torch.tensor(config.future, dtype=torch.float32)
         gone = self.TRUST * (1.0 - self.FADING**slots) / (1.0 - self.FADING)
         start = gone[:, None, None] * torch.tensor(self.NEWER)
-        self.weights = nn.Parameter(start.expand(-1, len(POSE_GROUPS), -1).clone())
+        self.weights = nn.Parameter(start.expand(-1, len(self.groups), -1).clone())
 
     def forward(self, token: Tensor, pose: Tensor) -> Tensor:
         """Poses (B,n,out_dim) with their future, the last F of them, moved on; their tokens (B,n,D)."""
         F, past = self.ahead, pose.shape[1] - self.ahead
         newest = token[:, past - 1 : past].expand(-1, F, -1)
         told = functional.gelu(self.hidden(self.norm(torch.cat([token[:, past:], newest], -1))))
-        weights = self.out(told).float().unflatten(-1, (len(POSE_GROUPS), self.STEPS)) + self.weights
+        weights = self.out(told).float().unflatten(-1, (len(self.groups), self.STEPS)) + self.weights
         with torch.autocast(token.device.type, enabled=False):  # small differences of large numbers
             recent = pose.float()[:, past - self.STEPS - 1 : past].flip(1)  # newest first
             steps = recent[:, :-1] - recent[:, 1:]
-            parts = zip(weights.unbind(2), steps.split(POSE_GROUPS, -1), strict=True)
+            parts = zip(weights.unbind(2), steps.split(self.groups, -1), strict=True)
             moved = torch.cat([share @ part for share, part in parts], -1)
         return torch.cat([pose[:, :past], pose[:, past:] + moved], 1)
 

@@ -99,8 +99,8 @@ def set_offset(features: Array, offset: Array, layout: Layout) -> Array:
 
 
 def start_pose(rotations: Array, location: Array) -> Array:
-    """Poses (…,99) of rotations (…,16,3,3) and wrist locations (…,3)."""
-    sixd = encode_6d(rotations).reshape(*rotations.shape[:-3], 96)
+    """Poses (…,6J+3) of rotations (…,J,3,3) and locations (…,3)."""
+    sixd = encode_6d(rotations).reshape(*rotations.shape[:-3], -1)
     return namespace(rotations).concatenate([sixd, location], -1)
 
 

@@ -2,75 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from models.backends import Backend, BackendChoice, Network, open_backend
-from models.canonical import decode_6d, wrist_of_location
+from models.backends import BackendChoice, Network
+from models.canonical import wrist_of_location
+from models.errors import ModelError
 from models.foresight import Foresight
 from models.hand_model import HandModel
-from models.observation import Hand
-from models.posebert_input import WindowEncoder
+from models.network_stage import AHEAD_S, NetworkStage
+from models.posebert_input import POSE_DIM, NetworkInput, WindowEncoder
 from models.poses import Poses
-from models.rotations import (
-    axis_angle_from_matrix,
-    matrix_from_axis_angle,
-    mirror_points,
-    mirror_rotations,
-)
+from models.rotations import mirror_points, mirror_rotations
 from models.trajectory import HandTrajectory, SourceState
-from models.window import SLOT_PERIOD_NS, Window
-
-# A hand unseen for longer is lost: by then it can be anywhere.
-GAP_BRIDGED_S = 0.5
-# Beyond this, robots had better be told anew than play on.
-AHEAD_S = 0.5
-# After a gap longer than FADED_GAP_S the estimate may be far from what was predicted; the difference is led
-# over in REJOIN_S, a fifth of it a frame at most. Single lost frames are not worth the delay that costs.
-FADED_GAP_S = 0.12
-REJOIN_S = 0.25
-FOLLOWED_S = 0.2  # nobody follows what was said longer ago: robots hold by then
+from models.window import Window
 
 
-@dataclass(frozen=True)
-class Rejoining:
-    """What was predicted against what is seen, when a hand was seen again after a gap.
-
-    Attributes:
-        t_ns: that instant.
-        turn: (16,3) axis-angle from the rotations estimated to those predicted.
-        shift_m: (3,) from the wrist estimated to the one predicted.
-    """
-
-    t_ns: int
-    turn: np.ndarray
-    shift_m: np.ndarray
-
-    def led_over(self, poses: Poses) -> Poses:
-        """The estimates with what is left of the difference."""
-        share = np.clip((poses.t_ns - self.t_ns) * 1e-9 / REJOIN_S, 0.0, 1.0)
-        left = 1.0 - share * share * (3.0 - 2.0 * share)
-        turns = matrix_from_axis_angle(left[:, None, None] * self.turn)
-        return Poses(poses.t_ns, turns @ poses.rotations, poses.wrist_m + left[:, None] * self.shift_m)
-
-
-class PoseBertStage:
-    """The temporal stage that runs a trained network; see `models.temporal.TemporalStage`.
-
-    The network says what the hand is doing, `Foresight` where that leads.
-
-    Attributes:
-        backend: computes the network; says on what, why, and how often it failed there.
-
-    Gaps: while nothing is detected what was foreseen goes on, up to GAP_BRIDGED_S, then the hand is lost.
-    When it is seen again while others still follow what was said before, the difference between prediction
-    and new estimate is faded out instead of jumped over. Works from the first detection on: slots before it
-    are masked as any gap is.
-    """
-
-    name = "posebert"
+class PoseBertStage(NetworkStage[Window, HandTrajectory]):
+    """The network says what the hand is doing, `Foresight` where that leads; see `NetworkStage`."""
 
     def __init__(
         self,
@@ -92,48 +42,34 @@ class PoseBertStage:
             ModelError: the file cannot be read or is no such network, or the backend cannot be used.
         """
         network = Network.load(Path(file))
+        if network.out_dim != POSE_DIM:
+            raise ModelError(
+                f"{file} gives poses of {network.out_dim} numbers, not the {POSE_DIM} of a hand; "
+                f"give a network of launch.py train --figure hand"
+            )
         mean_hand = HandModel.load()
         self._model = mean_hand if model is None else model
-        instants = np.array([0, *network.future], dtype=np.int64)
-        self._encoder = WindowEncoder(mean_hand, network.layout, len(instants) - 1)
-        self._instants = len(instants)
-        self._ahead_ns = instants[instants * SLOT_PERIOD_NS <= ahead_s * 1e9] * SLOT_PERIOD_NS
-        self.horizon_s = self._ahead_ns[1:] * 1e-9
-        self._t_detected_ns: int | None = None  # capture time of the newest detection used
+        self._encoder = WindowEncoder(mean_hand, network.layout, len(network.future))
         self._foresight = Foresight() if foresight is None else foresight
-        self._last: Poses | None = None  # given out when the hand was last seen
-        self._own: Poses | None = None  # how the estimate itself goes on from there
-        self._t_said_ns = 0  # when anything was given out last
-        self._rejoining: Rejoining | None = None
-        self.backend: Backend = open_backend(backend, network)
+        super().__init__(network, ahead_s, backend)
 
-    def update(self, window: Window) -> HandTrajectory:
-        """The trajectory at now and the next instants, one slot apart."""
-        t_now_ns = window.t_now_ns
-        t_ns = t_now_ns + self._ahead_ns
-        if not window.observed.any():
-            return self._lost(window.hand, t_ns)
-        # A frame that comes late, after time went on without it, stands in an earlier slot.
-        t_seen_ns = int(window.t_capture_ns[np.flatnonzero(window.observed)[-1]])
-        if (t_now_ns - t_seen_ns) * 1e-9 > GAP_BRIDGED_S:
-            return self._lost(window.hand, t_ns)
-        new = self._t_detected_ns is None or t_seen_ns > self._t_detected_ns
-        gap_s = 0.0 if self._t_detected_ns is None else (t_seen_ns - self._t_detected_ns) * 1e-9
-        if new:
-            self._t_detected_ns = t_seen_ns
-        if new or self._last is None or self._own is None:
-            pose = self._estimate(window)
-            if not np.isfinite(pose).all():
-                return self._lost(window.hand, t_ns)
-            poses = Poses(t_ns, decode_6d(pose[:, :96].reshape(-1, 16, 6)), wrist_of_location(pose[:, 96:]))
-            poses, own = self._foresight.look(poses)
-            self._rejoin(poses, gap_s)
-            if self._rejoining is not None:
-                poses, own = self._rejoining.led_over(poses), self._rejoining.led_over(own)
-            self._last, self._own = poses, own
-        else:  # what was foreseen comes true until something else is seen
-            poses = self._last.from_on(t_ns).beginning_with(*self._own.at(t_now_ns))
-        self._t_said_ns = t_now_ns
+    def _encode(self, window: Window) -> NetworkInput:
+        return self._encoder.encode(window)
+
+    def _root_m(self, location: np.ndarray) -> np.ndarray:
+        return np.asarray(wrist_of_location(location))
+
+    def _foresee(self, poses: Poses) -> tuple[Poses, Poses]:
+        return self._foresight.look(poses)
+
+    def _forget(self) -> None:
+        self._encoder.reset()
+        self._foresight.reset()
+
+    def _nothing(self, window: Window, t_ns: np.ndarray) -> HandTrajectory:
+        return HandTrajectory.lost(window.hand, t_ns)
+
+    def _told(self, window: Window, state: SourceState, poses: Poses) -> HandTrajectory:
         rotations, wrist_m = poses.rotations, poses.wrist_m
         keypoints_m = self._model.keypoints(rotations)
         if window.hand == "left":
@@ -142,46 +78,9 @@ class PoseBertStage:
                 mirror_points(keypoints_m),
                 mirror_points(wrist_m),
             )
-        state: SourceState = "tracking" if new or window.observed[-1] else "predicting"
-        return HandTrajectory(window.hand, state, t_now_ns, t_ns, keypoints_m, wrist_m, rotations)
-
-    def reset(self) -> None:
-        """Forget the past: the next window starts a new hand."""
-        self._encoder.reset()
-        self._foresight.reset()
-        self._t_detected_ns = None
-        self._last = self._own = None
-        self._rejoining = None
-
-    def facts(self) -> dict[str, str | int]:
-        """On what the network is computed, why, and how many windows the CPU had to step in for."""
-        return {"name": self.backend.name, "why": self.backend.why, "failed": self.backend.failed}
-
-    def close(self) -> None:
-        """Free what the backend holds; safe to call twice."""
-        self.backend.close()
-
-    def _lost(self, hand: Hand, t_ns: np.ndarray) -> HandTrajectory:
-        """Nothing is known; but what was said last is kept, others may still follow it."""
-        self._rejoining = None
-        return HandTrajectory.lost(hand, t_ns)
-
-    def _estimate(self, window: Window) -> np.ndarray:
-        """(K,99) the network's poses."""
-        given = self._encoder.encode(window)
-        pose = self.backend.run(given.features, given.observed, given.start)
-        return pose[0, -self._instants :][: len(self._ahead_ns)].astype(np.float64)
-
-    def _rejoin(self, poses: Poses, gap_s: float) -> None:
-        """Begin to lead the poses over from what was predicted in a gap of so many seconds, or end it."""
-        t_now_ns = int(poses.t_ns[0])
-        followed = (t_now_ns - self._t_said_ns) * 1e-9 <= FOLLOWED_S
-        if gap_s > FADED_GAP_S and self._own is not None and followed:
-            predicted, wrist_m = self._own.at(t_now_ns)
-            turn = axis_angle_from_matrix(predicted @ np.swapaxes(poses.rotations[0], -1, -2))
-            self._rejoining = Rejoining(t_now_ns, turn, wrist_m - poses.wrist_m[0])
-        elif self._rejoining is not None and (t_now_ns - self._rejoining.t_ns) * 1e-9 >= REJOIN_S:
-            self._rejoining = None
+        return HandTrajectory(
+            window.hand, state, window.t_now_ns, poses.t_ns, keypoints_m, wrist_m, rotations
+        )
 
 
 def load(

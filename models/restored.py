@@ -13,7 +13,7 @@ from onnx import NodeProto
 from models.errors import ModelError
 from models.export import METADATA_KEY
 from models.graph.fold import separate
-from models.posebert import Mixture, PoseBert, PoseBertConfig, slot_times
+from models.posebert import BODY_GROUPS, HAND_GROUPS, Mixture, PoseBert, PoseBertConfig, slot_times
 from models.window import WINDOW_SLOTS
 
 
@@ -53,7 +53,9 @@ def _network(
             weight = bias.removeprefix("network.").removesuffix("bias") + "weight"
             found[weight] = known[matmul.input[1]].T
     width, in_dim = found["embed.weight"].shape
-    config = PoseBertConfig.ours(in_dim, width, future)
+    numbers = len(found["regressor.out.bias"])
+    groups = next(groups for groups in (HAND_GROUPS, BODY_GROUPS) if sum(groups) == numbers)
+    config = PoseBertConfig.ours(in_dim, width, future, groups)
     network = PoseBert(config).eval()
     for i in range(config.depth):
         q, kv = (known[named[f"/network/blocks.{i}/{name}"].input[1]] for name in ("MatMul", "MatMul_1"))

@@ -31,33 +31,22 @@ from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
-from models.canonical import decode_6d, encode_6d
+from models.body_input import BODY_IN_DIM
+from models.body_noise import MixedBodyNoise, PaperBodyNoise
+from models.body_teacher import BodyTeacher
+from models.canonical import decode_6d
 from models.clips import Clips, load_clips
 from models.curves import Curves
 from models.errors import ModelError
 from models.fitted_noise import FittedObservations
-from models.fusion import fuse
 from models.gru import BiGru
-from models.hand_model import HandModel
-from models.hand_torch import HandKinematics
-from models.inverse_kinematics_torch import HandFit
 from models.losses import LossConfig, pose_losses, pose_losses_alone
 from models.metrics import accel_error, mpjpe, pa_mpjpe
 from models.motion.detector_noise import FittedNoise
-from models.noise import (
-    DetectorNoise,
-    GapConfig,
-    GaussianNoise,
-    ObservationNoise,
-    Seen,
-    Truth,
-    eased,
-    refocus,
-    reshape,
-    roll,
-)
-from models.posebert import FUTURE_SLOTS, PoseBert, PoseBertConfig, distance, slot_times
-from models.posebert_input import IN_DIM, Layout, describe, mean_bone_lengths, set_offset, start_pose
+from models.noise import DetectorNoise, GapConfig, GaussianNoise, ObservationNoise
+from models.posebert import BODY_GROUPS, FUTURE_SLOTS, HAND_GROUPS, PoseBert, PoseBertConfig
+from models.posebert_input import IN_DIM, Layout
+from models.teacher import HandTeacher, Teacher, moved
 from models.window import WINDOW_SLOTS
 
 logger = logging.getLogger(__name__)
@@ -77,6 +66,8 @@ class TrainConfig:
     """Directories of rendered clips with what the detector said."""
     validate: tuple[Path, ...] = ()
     """Directories of rendered clips never trained on."""
+    figure: Literal["hand", "body"] = "hand"
+    """What is posed."""
     network: Literal["ours", "paper", "gru"] = "ours"
     """ours: starts from the observation. paper: the paper's network, input and loss (512 wide there), and
     none of what we do to windows beyond its masking and noise. gru: as large as the paper's network of the
@@ -115,7 +106,8 @@ class TrainConfig:
     """How much the averaged weights, which are validated and exported, keep at each step."""
     noise: Literal["detector", "fitted", "gaussian"] = "detector"
     """What is made up for --motion. detector: MediaPipe's errors by rough numbers. fitted: those of
-    --noise-file. gaussian: the paper's."""
+    --noise-file. gaussian: the paper's. For bodies, detector: MediaPipe's as measured, and the paper's in a
+    quarter of the windows."""
     noise_file: Path | None = None
     """What python -m app.corpus_noise wrote."""
     least_noise: float = 0.2
@@ -162,6 +154,8 @@ def check_config(config: TrainConfig) -> None:
     for name in ("minutes", "learning_rate", "weight_decay", "focal_spread", "proportions_m"):
         if not 0.0 <= getattr(config, name) < math.inf:
             raise ModelError(f"--{name.replace('_', '-')} is 0 or more, not {getattr(config, name)}")
+    if config.figure == "body" and config.noise == "fitted":
+        raise ModelError("--noise fitted is for hands; give --noise detector or gaussian with --figure body")
     if not 0.0 < config.paces[0] <= config.paces[1] <= 4.0:
         raise ModelError(f"--paces are two numbers above 0 and up to 4, the lesser first, not {config.paces}")
     ahead = config.future
@@ -267,93 +261,23 @@ class Taught(torch.nn.Module):
     def forward(
         self, features: Tensor, observed: Tensor, start: Tensor, causal: Tensor
     ) -> tuple[Tensor, Tensor | None]:
-        """Poses (B,S,99), and those (B,T,99) of observed slots by themselves if the network has them."""
+        """Poses (B,S,P), and those (B,T,P) of observed slots by themselves if the network has them."""
         if isinstance(self.network, PoseBert) and self.network.lifter is not None:
             return self.network.estimate(features, observed, start, None, causal)
         return self.network(features, observed, start, None, causal), None
 
 
-class Teacher:
-    """Makes batches: windows, their noise, and what the network is given of them."""
-
-    def __init__(self, config: TrainConfig, world: World, step: int) -> None:
-        self.config = config
-        self.device = world.device
-        self.layout = layout_of(config)
-        self.motion = load_clips(config.motion, filmed=False)
-        self.pairs = load_clips(config.pairs, filmed=True)
-        if self.motion is None and self.pairs is None:
-            raise ModelError("nothing to train on; give --motion, --pairs or both")
-        hand = HandModel.load()
-        self.hand = HandKinematics(hand).to(self.device)
-        self.fit = HandFit(hand).to(self.device)
-        self.lengths_m = torch.as_tensor(mean_bone_lengths(hand), dtype=torch.float32, device=self.device)
-        # Resuming draws on from other windows than the run began with.
-        seed = (config.seed, world.rank, step)
-        self.numpy_rng = np.random.default_rng(seed)
-        self.rng = torch.Generator(self.device).manual_seed(int(np.random.default_rng(seed).integers(2**62)))
-        self.noise = observation_noise(config)
-
-    def batch(self, count: int) -> tuple[Truth, Seen]:
-        """`count` windows with noise."""
-        share = 0.0 if self.pairs is None else 1.0 if self.motion is None else self.config.pairs_share
-        filmed = round(share * count)
-        parts = []
-        for clips, n in ((self.pairs, filmed), (self.motion, count - filmed)):
-            if clips is None or n == 0:
-                continue
-            truth, seen = clips.sample(n, WINDOW_SLOTS, self.config.future, self.numpy_rng, self.config.paces)
-            truth = _moved(truth, self.device)
-            if seen is None:
-                seen = eased(
-                    truth, self.noise(truth, WINDOW_SLOTS, self.rng), self.config.least_noise, self.rng
-                )
-            else:
-                seen = _moved(seen, self.device)
-            parts.append((truth, seen))
-        truth = _stacked([truth for truth, _ in parts])
-        seen = _stacked([seen for _, seen in parts])
-        if self.numpy_rng.random() < self.config.roll_rate:
-            truth, seen = roll(truth, seen, self.rng)
-        seen = reshape(truth, seen, self.config.proportions_m, self.rng)
-        truth, seen = refocus(truth, seen, self.config.focal_spread, self.rng)
-        return truth, self.config.gaps(seen, self.rng)
-
-    def encode(self, seen: Seen, causal: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Features (B,T,in_dim), observed (B,T) and start (B,T+F,99) of windows, some causal (B,)."""
-        features, location = describe(
-            seen.keypoints_m, seen.image_m, seen.rays, seen.score, self.lengths_m, self.layout
-        )
-        features = set_offset(features, seen.offset, self.layout)
-        poses = start_pose(self.fit(fuse(seen.keypoints_m, seen.image_m)), location)
-        row = torch.arange(len(poses), device=poses.device)[:, None]
-        times = slot_times(WINDOW_SLOTS, self.config.future, poses.device)
-        return features, seen.observed, poses[row, nearest_observed(seen.observed, times, causal)]
-
-    def causal(self, count: int) -> Tensor:
-        """(B,) which of `count` windows are to be causal."""
-        dice = torch.rand(count, generator=self.rng, device=self.rng.device)
-        return dice < self.config.causal_share
-
-    def mean_pose(self) -> Tensor:
-        """(99,) what the poses to train on are on average, for networks that start there."""
-        clips = self.motion or self.pairs
-        assert clips is not None
-        truth, _ = clips.sample(512, WINDOW_SLOTS, (), np.random.default_rng(0))
-        R = truth.rotations.flatten(0, 1).mean(0)
-        return torch.cat([encode_6d(R).flatten(), torch.tensor([0.0, 0.0, 0.7])])  # 0.7: half a metre away
+def open_teacher(config: TrainConfig, device: torch.device, seed: tuple[int, ...]) -> Teacher:
+    """The teacher of hands or of bodies, with the clips and the noise asked for."""
+    kind = BodyTeacher if config.figure == "body" else HandTeacher
+    motion, pairs = load_clips(config.motion, filmed=False), load_clips(config.pairs, filmed=True)
+    return kind(config, motion, pairs, noise_of(config), device, seed, layout=layout_of(config))
 
 
-def nearest_observed(observed: Tensor, times: Tensor, causal: Tensor) -> Tensor:
-    """(B,slots) index of the observed slot nearest to each time, as `models.posebert_input` has it."""
-    T = observed.shape[1]
-    away = distance(times, T)
-    cost = torch.where(away < 0, -away + T * causal[:, None, None], away)
-    return torch.where(observed[:, None], cost, 8 * T).argmin(-1)
-
-
-def observation_noise(config: TrainConfig) -> ObservationNoise:
+def noise_of(config: TrainConfig) -> ObservationNoise:
     """The noise asked for."""
+    if config.figure == "body":
+        return PaperBodyNoise() if config.noise == "gaussian" else MixedBodyNoise()
     if config.noise == "gaussian":
         return GaussianNoise()
     if config.noise == "detector":
@@ -376,8 +300,11 @@ def looks_back(config: TrainConfig) -> bool:
 def build(config: TrainConfig) -> PoseBert | BiGru:
     """The network asked for."""
     in_dim = IN_DIM[layout_of(config)]
+    groups: tuple[int, ...] = HAND_GROUPS
+    if config.figure == "body":
+        in_dim, groups = BODY_IN_DIM[layout_of(config)], BODY_GROUPS
     if config.network == "ours":
-        ours = PoseBertConfig.ours(in_dim, config.width, config.future)
+        ours = PoseBertConfig.ours(in_dim, config.width, config.future, groups)
         mix = config.start == "observed"
         lift = ours.lift if mix and config.lift else 0
         heading = ours.heading and config.heading
@@ -385,6 +312,7 @@ def build(config: TrainConfig) -> PoseBert | BiGru:
         return PoseBert(replace(ours, mix=mix, lift=lift, heading=heading))
     sizes = PoseBertConfig(
         in_dim=in_dim,
+        groups=groups,
         width=config.width,
         heads=config.width // 64,
         feed_forward=config.width,
@@ -403,7 +331,8 @@ def _train(config: TrainConfig, world: World) -> Path:
     optimizer = _optimizer(network, config)
     checkpoint = world.told(_checkpoint(out / "checkpoint.pt", config) if main else None)
     step, seconds = _resume(checkpoint, network, average, optimizer)
-    teacher = Teacher(config, world, step)
+    # Resuming draws on from other windows than the run began with.
+    teacher = open_teacher(config, world.device, (config.seed, world.rank, step))
     if step == 0:
         network.mean_pose.copy_(teacher.mean_pose())
         if config.begin is not None:
@@ -434,10 +363,10 @@ def _train(config: TrainConfig, world: World) -> Path:
             pose, corrected = model(features, observed, start, causal)
         loss = config.loss
         terms = pose_losses(
-            pose.float(), start, truth, observed.any(1), WINDOW_SLOTS, teacher.hand, loss, even
+            pose.float(), start, truth, observed.any(1), WINDOW_SLOTS, teacher.figure, loss, even
         )
         if loss.alone and corrected is not None:
-            terms["alone"] = pose_losses_alone(corrected.float(), observed, truth, teacher.hand, loss)
+            terms["alone"] = pose_losses_alone(corrected.float(), observed, truth, teacher.figure, loss)
             terms["total"] = terms["total"] + loss.alone * terms["alone"]
         optimizer.zero_grad(set_to_none=True)
         terms["total"].backward()
@@ -457,7 +386,7 @@ def _train(config: TrainConfig, world: World) -> Path:
             row = {"step": step, "seconds": round(seconds, 1), "learning_rate": rate}
             row |= {name: total / since for name, total in sums.items()}
             if validation is not None and check:
-                row |= validate(average, teacher, validation)
+                row |= validate(average, config, teacher, validation)
             curves.add(row)
             progress.set_postfix(loss=f"{row['total']:.3f}")
             _save(out / "checkpoint.pt", config, network, average, optimizer, step, seconds)
@@ -475,22 +404,24 @@ def _train(config: TrainConfig, world: World) -> Path:
 
 
 @torch.no_grad()
-def validate(network: PoseBert | BiGru, teacher: Teacher, clips: Clips) -> dict[str, float]:
+def validate(
+    network: PoseBert | BiGru, config: TrainConfig, teacher: Teacher, clips: Clips
+) -> dict[str, float]:
     """Online errors on filmed clips, mm: each frame estimated from the past alone, mean over clips of means.
 
     `raw_…` is the detector's own error on the frames it saw; `worst_pa` the largest ratio of ours to that.
     """
-    future = list(teacher.config.future)
+    future = list(config.future)
     per_clip: list[dict[str, float]] = []
     for index, length in enumerate(clips.lengths):
         estimates, truths, raws = [], [], []
         for frames in np.array_split(np.arange(length), math.ceil(length / 128)):
             truth, seen = clips.ending(index, frames, WINDOW_SLOTS, future)
             assert seen is not None
-            live = torch.full((len(frames),), looks_back(teacher.config), device=teacher.device)
-            features, observed, start = teacher.encode(_moved(seen, teacher.device), live)
+            live = torch.full((len(frames),), looks_back(config), device=teacher.device)
+            features, observed, start = teacher.encode(moved(seen, teacher.device), live)
             pose = network(features, observed, start, len(future) + 1, live)
-            keypoints = teacher.hand(decode_6d(pose[..., :96].unflatten(-1, (16, 6))))
+            keypoints = teacher.figure(decode_6d(pose[..., :-3].unflatten(-1, (-1, 6))))
             estimates.append(keypoints.cpu().numpy())
             truths.append(truth.keypoints_m[:, WINDOW_SLOTS - 1 :].numpy())
             raw = torch.where(seen.observed[:, -1, None, None], seen.keypoints_m[:, -1], torch.nan)
@@ -578,9 +509,9 @@ def _checkpoint(file: Path, config: TrainConfig) -> dict[str, Any] | None:
         return None
     state = torch.load(file, map_location="cpu", weights_only=True)
     saved = json.loads(state["config"])
-    for name in ("network", "width", "start", "lift", "heading", "future"):
+    for name in ("figure", "network", "width", "start", "lift", "heading", "future"):
         wanted = json.loads(json.dumps(getattr(config, name)))
-        if saved.get(name) != wanted:
+        if saved.get(name, "hand" if name == "figure" else None) != wanted:
             raise ModelError(
                 f"{file} is of a run with {name} {saved.get(name)}, not {wanted}; give another --out"
             )
@@ -620,17 +551,6 @@ def _begin_with(network: torch.nn.Module, run: Path) -> None:
             f"--begin {run} is of a network of another size; give a run like this one"
         ) from error
     logger.info("begins with %s; anew: %s; left out: %s", file, ", ".join(missing), ", ".join(unknown))
-
-
-def _moved(batch: Any, device: torch.device) -> Any:
-    return type(batch)(**{name: value.to(device) for name, value in vars(batch).items()})
-
-
-def _stacked(batches: list[Any]) -> Any:
-    names = vars(batches[0])
-    return type(batches[0])(
-        **{name: torch.cat([getattr(batch, name) for batch in batches]) for name in names}
-    )
 
 
 if __name__ == "__main__":

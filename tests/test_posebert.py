@@ -49,7 +49,7 @@ def parameters(network: torch.nn.Module) -> int:
 
 
 def test_the_papers_network_has_the_papers_size():
-    assert parameters(PoseBert(PoseBertConfig(in_dim=144, out_dim=144))) == 7_316_112
+    assert parameters(PoseBert(PoseBertConfig(in_dim=144, groups=(6,) * 24))) == 7_316_112
 
 
 def test_gru_is_of_equal_size():

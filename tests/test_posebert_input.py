@@ -21,7 +21,7 @@ from models.posebert_input import (
     set_offset,
 )
 from models.rotations import decode_6d, mirror_points
-from models.train import nearest_observed as nearest_observed_torch
+from models.teacher import nearest_observed as nearest_observed_torch
 from models.window import SLOT_PERIOD_NS
 
 ROTATIONS, KEYPOINTS_M, WRIST_M = moving_hand(40)

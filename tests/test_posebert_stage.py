@@ -12,7 +12,7 @@ import torch
 from training_examples import CAMERA, moving_hand
 
 from app.window import ObservationWindow
-from models import posebert_stage
+from models import network_stage, posebert_stage
 from models.errors import ModelError
 from models.export import export_onnx
 from models.hand_model import HandModel
@@ -87,7 +87,7 @@ def test_a_gap_is_predicted_then_lost_then_tracked_again(untrained):
     observations = [seen(i) for i in range(5)] + [missing(i) for i in range(5, 30)] + [seen(30)]
     trajectories = run(untrained, observations)
     states = [trajectory.source_state for trajectory in trajectories]
-    limit = 4 + int(posebert_stage.GAP_BRIDGED_S * 30)
+    limit = 4 + int(network_stage.GAP_BRIDGED_S * 30)
     assert states == ["tracking"] * 5 + ["predicting"] * (limit - 4) + ["lost"] * (29 - limit) + ["tracking"]
     np.testing.assert_allclose(trajectories[-1].keypoints_m[0], KEYPOINTS_M[30], atol=2e-3)
 

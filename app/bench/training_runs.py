@@ -6,7 +6,7 @@ import json
 import pickle
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -19,7 +19,8 @@ from models.errors import ModelError
 from models.hand_model import HandModel
 from models.posebert import slot_times
 from models.posebert_input import NetworkInput, WindowEncoder
-from models.train import TrainConfig, build, layout_of, looks_back, nearest_observed
+from models.teacher import nearest_observed
+from models.train import TrainConfig, build, layout_of, looks_back
 from models.window import SLOT_PERIOD_NS, WINDOW_SLOTS
 
 AFTER = 31
@@ -41,7 +42,7 @@ class TrainingRun:
             ModelError: it holds no run that can be read.
         """
         self.name = name
-        self.config, state = _read(directory)
+        self.config, state = read_run(directory, "hand")
         try:
             network = build(self.config).eval()
             network.load_state_dict(state["average"])
@@ -122,14 +123,20 @@ class TrainingRun:
         return np.concatenate(parts)
 
 
-def _read(directory: Path) -> tuple[TrainConfig, dict[str, Any]]:
-    """What a run was asked to train, and its checkpoint."""
+def read_run(directory: Path, figure: Literal["hand", "body"]) -> tuple[TrainConfig, dict[str, Any]]:
+    """What a run was asked to train, and its checkpoint.
+
+    Raises:
+        ModelError: there is none that can be read, or it is not of hands or bodies as `figure` says.
+    """
     path = directory / "checkpoint.pt"
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
         saved = json.loads(state["config"])
     except (OSError, EOFError, KeyError, ValueError, RuntimeError, TypeError, pickle.PickleError) as error:
         raise ModelError(f"{path} is no checkpoint of a training run; give the run's --out") from error
+    if saved.get("figure", "hand") != figure:
+        raise ModelError(f"{path} is of a {saved['figure']}; give the --out of a run with --figure {figure}")
     names = {field.name for field in fields(TrainConfig)}
     plain: dict[str, Any] = {}
     for name, value in saved.items():

@@ -1,0 +1,194 @@
+"""A trained network live: windows of detections in, what is seen now and in the next half second out.
+
+What hands (`models.posebert_stage`) and bodies (`models.body_posebert_stage`) have in common.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+import numpy as np
+
+from models.backends import Backend, BackendChoice, Network, open_backend
+from models.canonical import decode_6d
+from models.posebert_input import NetworkInput
+from models.poses import Poses
+from models.rotations import axis_angle_from_matrix, matrix_from_axis_angle
+from models.trajectory import SourceState
+from models.window import SLOT_PERIOD_NS
+
+# What is unseen for longer is lost: by then it can be anywhere.
+GAP_BRIDGED_S = 0.5
+# Beyond this, robots had better be told anew than play on.
+AHEAD_S = 0.5
+# After a gap longer than FADED_GAP_S the estimate may be far from what was predicted; the difference is led
+# over in REJOIN_S, a fifth of it a frame at most. Single lost frames are not worth the delay that costs.
+FADED_GAP_S = 0.12
+REJOIN_S = 0.25
+FOLLOWED_S = 0.2  # nobody follows what was said longer ago: robots hold by then
+
+
+@dataclass(frozen=True)
+class Rejoining:
+    """What was predicted against what is seen, when something was seen again after a gap.
+
+    Attributes:
+        t_ns: that instant.
+        turn: (J,3) axis-angle from the rotations estimated to those predicted.
+        shift_m: (3,) from the root estimated to the one predicted.
+    """
+
+    t_ns: int
+    turn: np.ndarray
+    shift_m: np.ndarray
+
+    def led_over(self, poses: Poses) -> Poses:
+        """The estimates with what is left of the difference."""
+        share = np.clip((poses.t_ns - self.t_ns) * 1e-9 / REJOIN_S, 0.0, 1.0)
+        left = 1.0 - share * share * (3.0 - 2.0 * share)
+        turns = matrix_from_axis_angle(left[:, None, None] * self.turn)
+        return Poses(poses.t_ns, turns @ poses.rotations, poses.wrist_m + left[:, None] * self.shift_m)
+
+
+class SeenWindow(Protocol):
+    """What windows of hands and of bodies have in common; see `models.window.Window`."""
+
+    @property
+    def observed(self) -> np.ndarray: ...
+    @property
+    def t_capture_ns(self) -> np.ndarray: ...
+    @property
+    def t_now_ns(self) -> int: ...
+
+
+WindowT = TypeVar("WindowT", bound=SeenWindow)
+TrajectoryT = TypeVar("TrajectoryT")
+
+
+class NetworkStage(ABC, Generic[WindowT, TrajectoryT]):
+    """The temporal stage that runs a trained network; see `models.temporal.TemporalStage`.
+
+    Attributes:
+        backend: computes the network; says on what, why, and how often it failed there.
+
+    Gaps: while nothing is detected what was foreseen goes on, up to GAP_BRIDGED_S, then all is lost. When it
+    is seen again while others still follow what was said before, the difference between prediction and new
+    estimate is faded out instead of jumped over. Works from the first detection on: slots before it are
+    masked as any gap is.
+    """
+
+    name = "posebert"
+
+    def __init__(self, network: Network, ahead_s: float, backend: BackendChoice) -> None:
+        """
+        Args:
+            network: written by `models.export`.
+            ahead_s: how far past the newest frame trajectories are to reach; networks may know more.
+            backend: where the network is computed.
+
+        Raises:
+            ModelError: the backend cannot be used.
+        """
+        instants = np.array([0, *network.future], dtype=np.int64)
+        self._instants = len(instants)
+        self._ahead_ns = instants[instants * SLOT_PERIOD_NS <= ahead_s * 1e9] * SLOT_PERIOD_NS
+        self.horizon_s = self._ahead_ns[1:] * 1e-9
+        self._t_detected_ns: int | None = None  # capture time of the newest detection used
+        self._last: Poses | None = None  # given out when something was seen last
+        self._own: Poses | None = None  # how the estimate itself goes on from there
+        self._t_said_ns = 0  # when anything was given out last
+        self._rejoining: Rejoining | None = None
+        self.backend: Backend = open_backend(backend, network)
+
+    @abstractmethod
+    def _encode(self, window: WindowT) -> NetworkInput:
+        """What the network is given of a window."""
+
+    @abstractmethod
+    def _root_m(self, location: np.ndarray) -> np.ndarray:
+        """(K,3) wrist or hip in the camera frame of the network's locations (K,3)."""
+
+    @abstractmethod
+    def _foresee(self, poses: Poses) -> tuple[Poses, Poses]:
+        """From the network's poses what is to be followed, and how the estimate itself goes on."""
+
+    @abstractmethod
+    def _forget(self) -> None:
+        """Forget what was worked out for earlier windows."""
+
+    @abstractmethod
+    def _nothing(self, window: WindowT, t_ns: np.ndarray) -> TrajectoryT:
+        """The trajectory of which nothing is known."""
+
+    @abstractmethod
+    def _told(self, window: WindowT, state: SourceState, poses: Poses) -> TrajectoryT:
+        """The trajectory of poses at its instants."""
+
+    def update(self, window: WindowT) -> TrajectoryT:
+        """The trajectory at now and the next instants, one slot apart."""
+        t_now_ns = window.t_now_ns
+        t_ns = t_now_ns + self._ahead_ns
+        if not window.observed.any():
+            return self._lost(window, t_ns)
+        # A frame that comes late, after time went on without it, stands in an earlier slot.
+        t_seen_ns = int(window.t_capture_ns[np.flatnonzero(window.observed)[-1]])
+        if (t_now_ns - t_seen_ns) * 1e-9 > GAP_BRIDGED_S:
+            return self._lost(window, t_ns)
+        new = self._t_detected_ns is None or t_seen_ns > self._t_detected_ns
+        gap_s = 0.0 if self._t_detected_ns is None else (t_seen_ns - self._t_detected_ns) * 1e-9
+        if new:
+            self._t_detected_ns = t_seen_ns
+        if new or self._last is None or self._own is None:
+            pose = self._estimate(window)
+            if not np.isfinite(pose).all():
+                return self._lost(window, t_ns)
+            sixd, location = pose[:, :-3], pose[:, -3:]
+            poses = Poses(t_ns, decode_6d(sixd.reshape(len(pose), -1, 6)), self._root_m(location))
+            poses, own = self._foresee(poses)
+            self._rejoin(poses, gap_s)
+            if self._rejoining is not None:
+                poses, own = self._rejoining.led_over(poses), self._rejoining.led_over(own)
+            self._last, self._own = poses, own
+        else:  # what was foreseen comes true until something else is seen
+            poses = self._last.from_on(t_ns).beginning_with(*self._own.at(t_now_ns))
+        self._t_said_ns = t_now_ns
+        return self._told(window, "tracking" if new or window.observed[-1] else "predicting", poses)
+
+    def reset(self) -> None:
+        """Forget the past: the next window starts anew."""
+        self._forget()
+        self._t_detected_ns = None
+        self._last = self._own = None
+        self._rejoining = None
+
+    def facts(self) -> dict[str, str | int]:
+        """On what the network is computed, why, and how many windows the CPU had to step in for."""
+        return {"name": self.backend.name, "why": self.backend.why, "failed": self.backend.failed}
+
+    def close(self) -> None:
+        """Free what the backend holds; safe to call twice."""
+        self.backend.close()
+
+    def _lost(self, window: WindowT, t_ns: np.ndarray) -> TrajectoryT:
+        """Nothing is known; but what was said last is kept, others may still follow it."""
+        self._rejoining = None
+        return self._nothing(window, t_ns)
+
+    def _estimate(self, window: WindowT) -> np.ndarray:
+        """(K,P) the network's poses."""
+        given = self._encode(window)
+        pose = self.backend.run(given.features, given.observed, given.start)
+        return pose[0, -self._instants :][: len(self._ahead_ns)].astype(np.float64)
+
+    def _rejoin(self, poses: Poses, gap_s: float) -> None:
+        """Begin to lead the poses over from what was predicted in a gap of so many seconds, or end it."""
+        t_now_ns = int(poses.t_ns[0])
+        followed = (t_now_ns - self._t_said_ns) * 1e-9 <= FOLLOWED_S
+        if gap_s > FADED_GAP_S and self._own is not None and followed:
+            predicted, wrist_m = self._own.at(t_now_ns)
+            turn = axis_angle_from_matrix(predicted @ np.swapaxes(poses.rotations[0], -1, -2))
+            self._rejoining = Rejoining(t_now_ns, turn, wrist_m - poses.wrist_m[0])
+        elif self._rejoining is not None and (t_now_ns - self._rejoining.t_ns) * 1e-9 >= REJOIN_S:
+            self._rejoining = None
