@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from app.assets import resolve_hand_landmarker
+from app.assets import resolve_hand_landmarker, resolve_pose_landmarker
+from app.body_detector import BodyDetector
+from app.body_sight import BodyEyes
 from app.clock import Clock, FileClock, MonotonicClock
 from app.detector import HandDetector
 from app.horizon import Horizon
@@ -34,6 +36,7 @@ class Inputs:
         clock: of the loop.
         calibration: of camera, operator and delays.
         lane_times: gives each hand's lane its clock and its horizon.
+        body_clock: of the body's lane.
         truth_m: (N,21,3) true keypoints of the right hand, camera frame, where the source knows them.
     """
 
@@ -42,13 +45,14 @@ class Inputs:
     clock: Clock
     calibration: RunCalibration
     lane_times: Callable[[Hand], tuple[Clock, Horizon]]
+    body_clock: Clock
     truth_m: np.ndarray | None = None
 
 
 def open_live(
     settings: TeleopSettings, source: Source | None, headless: bool, stack: contextlib.ExitStack
 ) -> Inputs:
-    """A source and a detector, closed by `stack`.
+    """A source and its detectors, closed by `stack`.
 
     Args:
         settings: of the run.
@@ -62,12 +66,18 @@ def open_live(
     if source is None:
         source = open_source(settings.source, realtime=settings.realtime, loop=not headless)
     stack.callback(source.close)
-    model = resolve_hand_landmarker(settings.hand_model)
-    detector = stack.enter_context(
-        HandDetector(
-            model, settings.hands, settings.mirror, crowd=settings.booth, device=settings.detector_device
+    detector: HandDetector | None = None
+    if settings.hands:
+        model = resolve_hand_landmarker(settings.hand_model)
+        detector = stack.enter_context(
+            HandDetector(
+                model, settings.hands, settings.mirror, crowd=settings.booth, device=settings.detector_device
+            )
         )
-    )
+    body: BodyEyes | None = None
+    if settings.body:
+        body_model = resolve_pose_landmarker(settings.body_model)
+        body = BodyEyes(stack.enter_context(BodyDetector(body_model, settings.mirror)))
     clock: Clock = MonotonicClock() if settings.realtime else FileClock()
     recording = Path(settings.source)
     if is_recording(recording):
@@ -78,10 +88,11 @@ def open_live(
     truth = getattr(source, "truth", None) if headless else None
     return Inputs(
         source,
-        Eyes(source, detector, clock, settings.realtime),
+        Eyes(source, detector, clock, settings.realtime, body),
         clock,
         calibration,
         lambda hand: (clock, Horizon(parse_horizon_ms(settings.horizon_ms), calibration.delays)),
+        clock,
         None if truth is None else truth.keypoints_m,
     )
 
@@ -92,7 +103,7 @@ def open_replay(settings: TeleopSettings, recording: Path, stack: contextlib.Exi
     Raises:
         AppError, CalibrationError: it cannot be replayed; one sentence says why.
     """
-    replay = Replay(recording, settings.realtime, settings.hands)
+    replay = Replay(recording, settings.realtime, settings.hands, body=settings.body)
     stack.callback(replay.close)
     recorded = replay.meta.run
     calibration = _recorded_calibration(recorded, settings)
@@ -105,14 +116,19 @@ def open_replay(settings: TeleopSettings, recording: Path, stack: contextlib.Exi
             monotonic,
             calibration,
             lambda hand: (monotonic, Horizon(horizon_ms, calibration.delays)),
+            monotonic,
         )
     repeats = recorded.get("settings", {}).get("horizon_ms") == settings.horizon_ms
     for hand in settings.hands:
         replay.clocks[hand] = RecordedClock()
         replay.horizons[hand] = RecordedHorizon(horizon_ms, calibration.delays, repeats)
-    first = replay.clocks[settings.hands[0]]
     return Inputs(
-        replay, replay, first, calibration, lambda hand: (replay.clocks[hand], replay.horizons[hand])
+        replay,
+        replay,
+        replay.clocks[settings.hands[0]] if settings.hands else replay.body_clock,
+        calibration,
+        lambda hand: (replay.clocks[hand], replay.horizons[hand]),
+        replay.body_clock,
     )
 
 

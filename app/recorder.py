@@ -8,13 +8,16 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from app.body_run import BodyRun
 from app.errors import AppError
 from app.hand_run import HandRun
 from app.recording import RecordingWriter
+from app.recording_bodies import BodyRecord
 from app.recording_hands import NO_FRAME, HandRecord
 from app.run_dir import make_run_dir
 from app.seeing import Sight
 from app.sources.base import SourceFacts
+from models.body_observation import BodyObservation
 from models.observation import Hand, Observation
 
 logger = logging.getLogger(__name__)
@@ -94,22 +97,33 @@ class Recorder:
             self._trouble = self._writer.error
             self._writer = None
 
-    def frame(self, sight: Sight, hands: Mapping[Hand, HandRun], stage_ms: dict[str, float]) -> None:
-        """Keep a frame, after the hands were driven by it."""
+    def frame(
+        self,
+        sight: Sight,
+        hands: Mapping[Hand, HandRun],
+        stage_ms: dict[str, float],
+        body: BodyRun | None = None,
+    ) -> None:
+        """Keep a frame, after the hands were driven by it and the body followed it."""
         if self._writer is None:
             return
         self._writer.write(sight.frame)
-        self._writer.write_hands(
-            [
-                _record(run, sight.frame.index, tuple(one[hand] for one in sight.earlier), stage_ms)
-                for hand, run in hands.items()
-            ]
-        )
+        records: list[HandRecord | BodyRecord] = [
+            _record(run, sight.frame.index, tuple(one[hand] for one in sight.earlier), stage_ms)
+            for hand, run in hands.items()
+        ]
+        if body is not None:
+            records.append(_body_record(body, sight.frame.index, sight.earlier_bodies, stage_ms))
+        self._writer.write_records(records)
 
-    def gap(self, hands: Mapping[Hand, HandRun]) -> None:
+    def gap(self, hands: Mapping[Hand, HandRun], body: BodyRun | None = None) -> None:
         """Keep that there was none, after the hands were driven by that."""
-        if self._writer is not None:
-            self._writer.write_hands([_record(run, NO_FRAME, (), {}) for run in hands.values()])
+        if self._writer is None:
+            return
+        records: list[HandRecord | BodyRecord] = [_record(run, NO_FRAME, (), {}) for run in hands.values()]
+        if body is not None:
+            records.append(_body_record(body, NO_FRAME, (), {}))
+        self._writer.write_records(records)
 
 
 def _record(
@@ -133,4 +147,21 @@ def _record(
         age_ms=(message.t_publish_ns - message.t_capture_ns) * 1e-6,
         ahead_ms=result.ahead_ms,
         actuator_ms=result.actuator_ms,
+    )
+
+
+def _body_record(
+    run: BodyRun, index: int, earlier: tuple[BodyObservation, ...], stage_ms: dict[str, float]
+) -> BodyRecord:
+    result = run.result
+    if result is None:
+        raise ValueError("nothing was followed yet")
+    return BodyRecord(
+        index=index,
+        t_capture_ns=result.observation.t_capture_ns,
+        observation=result.observation,
+        earlier=earlier,
+        trajectory=result.trajectory,
+        message=result.message,
+        stage_ms=stage_ms,
     )

@@ -2,7 +2,8 @@
 
 `meta.json` holds the format, its version, facts of the source and of the run; `frames.msgpack` is a sequence
 of msgpack maps {index, t_capture_ns, jpeg}, one per frame; `hands.msgpack` is a sequence of hand records
-(`app.recording_hands`). Both are appended and flushed map by map.
+(`app.recording_hands`), `bodies.msgpack` one of body records (`app.recording_bodies`). All are appended and
+flushed map by map.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import numpy as np
 from app.errors import AppError
 from app.frame import Frame
 from app.opencv import cv2
+from app.recording_bodies import BodyRecord, unpack_body_record
 from app.recording_hands import HandRecord, unpack_array, unpack_hand_record
 from app.recording_meta import RecordingMeta, read_meta, write_meta
 
@@ -29,13 +31,14 @@ logger = logging.getLogger(__name__)
 
 FRAMES_FILE = "frames.msgpack"
 HANDS_FILE = "hands.msgpack"
+BODIES_FILE = "bodies.msgpack"
 JPEG_QUALITY = 95
 _QUEUED_FRAMES = 32  # about one second: rides out a busy disk without holding much memory
 _QUEUED_HANDS = 900  # half a minute; some 30 MB
 _CHUNK_BYTES = 1 << 20
 _LARGEST_RECORD_BYTES = 64 << 20
 
-Record = TypeVar("Record", Frame, HandRecord)
+Record = TypeVar("Record", Frame, HandRecord, BodyRecord)
 
 
 class RecordingWriter:
@@ -87,8 +90,8 @@ class RecordingWriter:
             raise AppError(
                 f"cannot record into {self.directory}: {error.strerror or error}; choose another directory"
             ) from error
-        self._hands_file: BinaryIO | None = None  # not every recording has hands
-        self._queue: queue.Queue[Frame | HandRecord | None] = queue.Queue()
+        self._record_files: dict[str, BinaryIO] = {}  # not every recording has hands, or bodies
+        self._queue: queue.Queue[Frame | HandRecord | BodyRecord | None] = queue.Queue()
         self._frames_room = threading.Semaphore(_QUEUED_FRAMES)
         self._hands_room = threading.Semaphore(_QUEUED_HANDS)
         self._closed = False
@@ -106,8 +109,8 @@ class RecordingWriter:
                 logger.warning("recording: the disk is too slow, frames are dropped")
             self.dropped += 1
 
-    def write_hands(self, records: Sequence[HandRecord]) -> None:
-        """Hand over what became of the hands in a frame, after the frame itself. Does not raise.
+    def write_records(self, records: Sequence[HandRecord | BodyRecord]) -> None:
+        """Hand over what became of hands and body in a frame, after the frame itself. Does not raise.
 
         None is ever left out, as what follows would no longer come out the same: a disk that keeps them
         waiting for long ends the recording.
@@ -129,8 +132,8 @@ class RecordingWriter:
         self._thread.join()
         try:
             self._frames_file.close()
-            if self._hands_file is not None:
-                self._hands_file.close()
+            for file in self._record_files.values():
+                file.close()
             meta = replace(self._meta, frame_count=self.written, dropped=self.dropped)
             write_meta(self.directory, meta)
         except OSError as error:
@@ -161,13 +164,14 @@ class RecordingWriter:
                 self.written += not self.error
                 self.dropped += bool(self.error)
 
-    def _write(self, item: Frame | HandRecord) -> None:
+    def _write(self, item: Frame | HandRecord | BodyRecord) -> None:
         if isinstance(item, Frame):
             file, packed = self._frames_file, _packed(item)
         else:
-            if self._hands_file is None:
-                self._hands_file = self._open_file(self.directory / HANDS_FILE)
-            file, packed = self._hands_file, item.pack()
+            name = HANDS_FILE if isinstance(item, HandRecord) else BODIES_FILE
+            if name not in self._record_files:
+                self._record_files[name] = self._open_file(self.directory / name)
+            file, packed = self._record_files[name], item.pack()
         file.write(packed)
         file.flush()  # from here on it survives the end of this process, however it ends
 
@@ -200,6 +204,11 @@ class RecordingReader:
         """Whether it tells what became of the hands; the first version had images only."""
         return (self.directory / HANDS_FILE).is_file()
 
+    @property
+    def has_bodies(self) -> bool:
+        """Whether it tells what became of the body."""
+        return (self.directory / BODIES_FILE).is_file()
+
     def frames(self) -> Generator[Frame, None, None]:
         """Every frame in the order it was recorded, with the recorded index and time.
 
@@ -215,6 +224,14 @@ class RecordingReader:
             AppError: the file cannot be read; recordings of the first version have none.
         """
         yield from self._records(HANDS_FILE, unpack_hand_record)
+
+    def bodies(self) -> Generator[BodyRecord, None, None]:
+        """What became of the body, in the order of the frames and of the gaps between them.
+
+        Raises:
+            AppError: the file cannot be read; runs without --body have none.
+        """
+        yield from self._records(BODIES_FILE, unpack_body_record)
 
     def count_frames(self) -> int:
         """How many images can be read; the meta file of a run that was killed does not tell."""

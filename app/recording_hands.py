@@ -79,7 +79,7 @@ class HandRecord:
                 "ahead_ms": self.ahead_ms,
                 "actuator_ms": self.actuator_ms,
             },
-            default=_pack_array,
+            default=pack_array,
         )
         return packed
 
@@ -123,7 +123,12 @@ def unpack_array(code: int, data: bytes) -> Any:
     return np.frombuffer(data, np.dtype(dtype), offset=unpacker.tell()).reshape(shape).copy()
 
 
-def _pack_array(value: Any) -> msgpack.ExtType:
+def pack_array(value: Any) -> msgpack.ExtType:
+    """msgpack's `default` for records.
+
+    Raises:
+        TypeError: it is no array.
+    """
     if not isinstance(value, np.ndarray):
         raise TypeError(f"a record cannot hold a {type(value).__name__}")
     head = msgpack.packb([value.dtype.str, *value.shape])

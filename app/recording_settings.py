@@ -11,7 +11,17 @@ from app.recording_meta import read_meta
 from app.settings import TeleopSettings
 
 # All others are of the place and the moment of a run, and a real robot never moves for a replay unasked.
-_TAKEN_OVER = ("hand", "mirror", "temporal", "network", "horizon_ms", "operator")
+_TAKEN_OVER = (
+    "hand",
+    "body",
+    "mirror",
+    "temporal",
+    "network",
+    "body_network",
+    "smpl",
+    "horizon_ms",
+    "operator",
+)
 
 
 def recorded_settings(directory: Path) -> TeleopSettings:

@@ -9,21 +9,24 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Iterator, Sequence
-from itertools import groupby
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
+from app.body_sight import BodySight, already_seen
 from app.errors import AppError
 from app.frame import Frame
 from app.horizon import Horizon
+from app.moments import Moment, Moments
 from app.pacing import NS_PER_S, Playback
 from app.recording import RecordingReader
-from app.recording_hands import NO_FRAME, HandRecord
+from app.recording_hands import HandRecord
 from app.seeing import MOST_EARLIER, Gap, Sight
 from app.sources.base import EndOfSource
 from calibration.delays import Delays
+from models.body_observation import BodyObservation
 from models.observation import Hand, Observation
 from robot import RobotState
 
@@ -31,6 +34,8 @@ logger = logging.getLogger(__name__)
 
 _LONGEST_PAUSE_NS = 10 * NS_PER_S  # nobody waits out the hour for which a camera was unplugged
 _PAUSE_NS = NS_PER_S // 30
+
+Seen = TypeVar("Seen", Observation, BodyObservation)
 
 
 class RecordedClock:
@@ -86,6 +91,7 @@ class Replay:
     Attributes:
         meta: facts of the recording.
         clocks, horizons: of the lanes that shall repeat what was recorded, by hand; kept up frame by frame.
+        body_clock: of the body's lane.
     """
 
     live = False
@@ -97,6 +103,7 @@ class Replay:
         realtime: bool,
         hands: Sequence[Hand],
         playback: Playback | None = None,
+        body: bool = False,
     ) -> None:
         """Open the recording.
 
@@ -105,33 +112,45 @@ class Replay:
             realtime: play on the monotonic clock, at the recorded pace.
             hands: the hands wanted.
             playback: keeps the pace; a Playback on the system's clock if None.
+            body: whether the body is wanted.
 
         Raises:
-            AppError: it is no recording, has no hands in it, or not the ones wanted.
+            AppError: it is no recording, has no hands in it or not the ones wanted, or not the body.
         """
         self._reader = RecordingReader(directory)
-        if not self._reader.has_hands:
+        if not (self._reader.has_hands or self._reader.has_bodies):
             raise AppError(f"the recording {directory} holds images only; replay them with --detect")
+        if body and not self._reader.has_bodies:
+            raise AppError(
+                f"the recording {directory} has no body in it; leave out --body, or run the detectors again "
+                "with --detect"
+            )
+        if hands and not self._reader.has_hands:
+            raise AppError(
+                f"the recording {directory} is of the body alone; give --hand none, or run the "
+                "detectors again with --detect"
+            )
         self._hands = tuple(hands)
-        self._cut = False
-        self._records = self._moments()
+        self._moments = Moments(self._reader, bool(hands), body)
+        self._records = iter(self._moments)
         self._frames = RecordingReader(directory).frames()
         self._realtime = realtime
         self._playback = playback or Playback(realtime)
         self._pending = next(self._records, None)
         if self._pending is None:
             raise AppError(f"the recording {directory} was cut off before its first frame; record again")
-        recorded = {record.hand for record in self._pending}
+        recorded = {record.hand for record in self._pending.hands}
         if missing := [hand for hand in self._hands if hand not in recorded]:
             raise AppError(
                 f"the recording {directory} is of the {' and '.join(sorted(recorded))} hand, not of the "
                 f"{missing[0]} one; leave out --hand, or run the detector again with --detect"
             )
-        self._t_last_ns = self._pending[0].t_capture_ns
+        self._t_last_ns = self._pending.t_capture_ns
         self._t_media_ns = 0
         self._image: Frame | None = None
         self.clocks: dict[Hand, RecordedClock] = {}
         self.horizons: dict[Hand, RecordedHorizon] = {}
+        self.body_clock = RecordedClock()
         self.name = self._reader.directory.name
         self.meta = self._reader.meta
         self.fps = self._reader.meta.fps
@@ -143,7 +162,7 @@ class Replay:
     @property
     def status(self) -> str:
         """Empty, or a sentence once the recording has turned out to be cut off."""
-        if not (self._reader.truncated or self._cut):
+        if not (self._reader.truncated or self._moments.cut):
             return ""
         return f"the recording {self.name} is cut off; all before that was played"
 
@@ -157,82 +176,89 @@ class Replay:
             raise EndOfSource
         if not self._playback.wait(self._t_media_ns, timeout_s):
             return None
-        records = self._pending
+        moment = self._pending
         if not self._realtime:
-            self._repeat(records)
+            self._repeat(moment)
             self._advance()
-            if records[0].index == NO_FRAME:
-                return Gap(records[0].t_capture_ns)
-            return self._sight(records, ())
+            return Gap(moment.t_capture_ns) if moment.is_gap else self._sight(moment)
         earlier: list[dict[Hand, Observation]] = []
-        shift_ns = self._shift_ns(records)
+        earlier_bodies: list[BodyObservation] = []
+        shift_ns = self._shift_ns(moment)
         # In real time gaps come by themselves, and of the frames that are due the newest counts.
         while True:
             self._advance()
             if self._pending is None or not self._playback.is_due(self._t_media_ns):
                 break
-            if records[0].index != NO_FRAME:
-                earlier.append(self._observations(records, shift_ns))
+            if not moment.is_gap:
+                earlier.append(self._observations(moment, shift_ns))
+                if moment.body is not None:
+                    earlier_bodies.append(_moved(moment.body.observation, shift_ns))
                 self.replaced += 1
-            records, shift_ns = self._pending, self._shift_ns(self._pending)
-        if records[0].index == NO_FRAME:
+            moment, shift_ns = self._pending, self._shift_ns(self._pending)
+        if moment.is_gap:
             return None
-        return self._sight(records, tuple(earlier[-MOST_EARLIER:]), shift_ns)
+        return self._sight(
+            moment, tuple(earlier[-MOST_EARLIER:]), tuple(earlier_bodies[-MOST_EARLIER:]), shift_ns
+        )
 
     def close(self) -> None:
         self._pending = None
 
-    def _moments(self) -> Iterator[tuple[HandRecord, ...]]:
-        """The hands of one frame, or of one gap, together."""
-        hands: set[Hand] = set()
-        for _, together in groupby(self._reader.hands(), key=lambda one: (one.index, one.t_capture_ns)):
-            moment = tuple(together)
-            seen = {record.hand for record in moment}
-            hands = hands or seen
-            self._cut = not hands <= seen  # between the hands of one frame
-            if self._cut:
-                return
-            yield moment
-
-    def _repeat(self, records: Sequence[HandRecord]) -> None:
+    def _repeat(self, moment: Moment) -> None:
         """Take the lanes' clocks and horizons to this moment."""
-        for record in records:
+        for record in moment.hands:
             if record.hand in self.clocks:
                 self.clocks[record.hand].t_ns = record.message.t_publish_ns
             if record.hand in self.horizons:
                 self.horizons[record.hand].repeat(record)
+        if moment.body is not None:
+            self.body_clock.t_ns = moment.body.message.t_publish_ns
 
     def _advance(self) -> None:
         self._pending = next(self._records, None)
         if self._pending is not None:
-            t_ns = self._pending[0].t_capture_ns
+            t_ns = self._pending.t_capture_ns
             pause_ns = t_ns - self._t_last_ns
             self._t_media_ns += max(0, _PAUSE_NS if pause_ns > _LONGEST_PAUSE_NS else pause_ns)
             self._t_last_ns = t_ns
 
-    def _shift_ns(self, records: Sequence[HandRecord]) -> int:
-        return self._playback.t_capture_ns(self._t_media_ns) - records[0].t_capture_ns
+    def _shift_ns(self, moment: Moment) -> int:
+        return self._playback.t_capture_ns(self._t_media_ns) - moment.t_capture_ns
 
     def _sight(
-        self, records: Sequence[HandRecord], earlier: tuple[dict[Hand, Observation], ...], shift_ns: int = 0
+        self,
+        moment: Moment,
+        earlier: tuple[dict[Hand, Observation], ...] = (),
+        earlier_bodies: tuple[BodyObservation, ...] = (),
+        shift_ns: int = 0,
     ) -> Sight:
-        first = records[0]
-        by_hand = {record.hand: record for record in records}
+        by_hand = {record.hand: record for record in moment.hands}
         # Those that were overtaken when it was recorded, then those that are now.
         overtaken = zip(*(by_hand[hand].earlier for hand in self._hands), strict=False)
         recorded = tuple(
             {hand: _moved(one, shift_ns) for hand, one in zip(self._hands, seen, strict=True)}
             for seen in overtaken
         )
-        frame = Frame(first.index, first.t_capture_ns + shift_ns, self._image_of(first.index))
-        stage_ms = {name: took for name, took in first.stage_ms.items() if name in ("capture", "detect")}
-        t_seen_ns = frame.t_capture_ns if self._realtime else first.message.t_publish_ns
+        body: BodySight | None = None
+        if moment.body is not None:
+            observation = _moved(moment.body.observation, shift_ns)
+            body = already_seen(observation, moment.body.stage_ms.get("body_detect", 0.0))
+            overtaken_bodies = tuple(_moved(one, shift_ns) for one in moment.body.earlier)
+            earlier_bodies = (*overtaken_bodies, *earlier_bodies)
+        frame = Frame(moment.index, moment.t_capture_ns + shift_ns, self._image_of(moment.index))
         return Sight(
-            frame, self._observations(records, shift_ns), (*recorded, *earlier), t_seen_ns, stage_ms, ""
+            frame,
+            self._observations(moment, shift_ns),
+            (*recorded, *earlier),
+            t_seen_ns=frame.t_capture_ns if self._realtime else moment.t_publish_ns,
+            stage_ms={name: ms for name, ms in moment.stage_ms.items() if name in ("capture", "detect")},
+            notice="",
+            body=body,
+            earlier_bodies=earlier_bodies,
         )
 
-    def _observations(self, records: Sequence[HandRecord], shift_ns: int) -> dict[Hand, Observation]:
-        by_hand = {record.hand: record.observation for record in records}
+    def _observations(self, moment: Moment, shift_ns: int) -> dict[Hand, Observation]:
+        by_hand = {record.hand: record.observation for record in moment.hands}
         return {hand: _moved(by_hand[hand], shift_ns) for hand in self._hands}
 
     def _image_of(self, index: int) -> np.ndarray:
@@ -247,7 +273,7 @@ class Replay:
         return np.zeros((height, width, 3), np.uint8)
 
 
-def _moved(observation: Observation, shift_ns: int) -> Observation:
+def _moved(observation: Seen, shift_ns: int) -> Seen:
     if not shift_ns:
         return observation
     return dataclasses.replace(observation, t_capture_ns=observation.t_capture_ns + shift_ns)

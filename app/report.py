@@ -20,14 +20,38 @@ from models.metrics import accel_error, mpjpe, pa_mpjpe
 from models.observation import Hand
 
 
-class RunStatistics:
-    """Counts of one hand, frame by frame."""
+class FrameCounts:
+    """Counts of one hand or body, frame by frame."""
 
     def __init__(self) -> None:
         self.frames = 0
         self.detected = 0
         self.states: Counter[str] = Counter()
         self.ages_ms = Durations()
+
+    def count(self, detected: bool, source_state: str, age_ms: float) -> None:
+        """Count one frame, `age_ms` old when what became of it was sent."""
+        self.frames += 1
+        self.detected += detected
+        self.states[source_state] += 1
+        self.ages_ms.add(age_ms)
+
+    def summary(self) -> dict[str, Any]:
+        """The counts as the report holds them."""
+        return {
+            "frames": self.frames,
+            "detected": self.detected,
+            "detection_rate": round(self.detected / self.frames, 4) if self.frames else None,
+            "source_state_frames": dict(sorted(self.states.items())),
+            "age_ms": self.ages_ms.summary(),
+        }
+
+
+class RunStatistics(FrameCounts):
+    """Counts of one hand, with its errors where the truth is known."""
+
+    def __init__(self) -> None:
+        super().__init__()
         self.ahead_ms = Durations()
         self._raw_m: list[np.ndarray] = []
         self._estimate_m: list[np.ndarray] = []
@@ -35,10 +59,7 @@ class RunStatistics:
 
     def add(self, lane_frame: LaneFrame, age_ms: float, truth_m: np.ndarray | None) -> None:
         """Count one frame; `truth_m` (21,3) is the true hand, camera axes, where the source knows it."""
-        self.frames += 1
-        self.detected += lane_frame.observation.detected
-        self.states[lane_frame.trajectory.source_state] += 1
-        self.ages_ms.add(age_ms)
+        self.count(lane_frame.observation.detected, lane_frame.trajectory.source_state, age_ms)
         self.ahead_ms.add(lane_frame.ahead_ms)
         if truth_m is not None:
             self._raw_m.append(lane_frame.observation.keypoints_m)
@@ -47,14 +68,7 @@ class RunStatistics:
 
     def summary(self) -> dict[str, Any]:
         """The counts as the report holds them."""
-        summary: dict[str, Any] = {
-            "frames": self.frames,
-            "detected": self.detected,
-            "detection_rate": round(self.detected / self.frames, 4) if self.frames else None,
-            "source_state_frames": dict(sorted(self.states.items())),
-            "age_ms": self.ages_ms.summary(),
-            "aimed_ms_past_capture": self.ahead_ms.summary(),
-        }
+        summary = {**super().summary(), "aimed_ms_past_capture": self.ahead_ms.summary()}
         if self._truth_m:
             truth_m = np.array(self._truth_m)
             summary["accuracy"] = {
@@ -89,6 +103,8 @@ def build_report(
     delays_ms: Mapping[Hand, Mapping[str, float]],
     robot_counters: Mapping[Hand, dict[str, int]],
     duration_s: float,
+    rate_hz: float | None = None,
+    body: FrameCounts | None = None,
 ) -> dict[str, Any]:
     """The report of a run as plain data.
 
@@ -102,17 +118,23 @@ def build_report(
         delays_ms: per hand, the delays that the horizon makes up for beside a frame's age.
         robot_counters: per hand, what the robot's guards rejected or limited.
         duration_s: wall-clock length of the run.
+        rate_hz: frames a second that went through the pipeline; None where one alone did.
+        body: counts of the body; None where none was looked for.
     """
-    first = next(iter(hands.values())).summary()
+    counted: list[FrameCounts] = [*hands.values(), *([] if body is None else [body])]
+    first = counted[0].summary()
+    of_body = {} if body is None else {"body": body.summary()}
     return {
         **{key: first[key] for key in ("frames", "detected", "detection_rate", "age_ms")},
         "duration_s": round(duration_s, 3),
+        "rate_hz": None if rate_hz is None else round(rate_hz, 2),
         "dropped_frames": dict(dropped_frames),
         "late_frames": dict(late_frames),
         "delays_ms": {hand: dict(delays) for hand, delays in delays_ms.items()},
         "stage_ms": timer.summary(),
         "limits_hit": dict(robot_counters),
         "hands": {hand: statistics.summary() for hand, statistics in hands.items()},
+        **of_body,
         "source": source_name,
         "settings": plain_settings(settings),
         "versions": package_versions(),

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 
 from calibration.camera import CameraCalibration
+from models.body_observation import BodyObservation
 from models.camera import Camera
 from models.observation import Observation
+
+Seen = TypeVar("Seen", Observation, BodyObservation)
 
 
 class RunCamera:
@@ -30,7 +34,7 @@ class RunCamera:
         self._lens = None if calibration is None else calibration.for_size(size_px)
         self.pinhole = Camera.assumed(size_px) if self._lens is None else self._lens.pinhole()
 
-    def straightened(self, observation: Observation) -> Observation:
+    def straightened(self, observation: Seen) -> Seen:
         """The observation as the pinhole would have seen it."""
         if self._lens is None or not observation.detected:
             return observation

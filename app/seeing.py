@@ -7,12 +7,14 @@ import time
 from dataclasses import asdict, dataclass, replace
 from typing import Protocol
 
+from app.body_sight import BodyEyes, BodySight, already_seen
 from app.clock import Clock
 from app.detector import HandDetector
 from app.frame import Frame
 from app.slot import Slot
 from app.sources.base import Source
 from app.sources.watch import SourceWatch
+from models.body_observation import BodyObservation
 from models.observation import Hand, Observation
 
 READ_TIMEOUT_S = 0.1
@@ -33,6 +35,8 @@ class Sight:
         notice: one sentence about the source or what it shows; empty while all is well.
         others: further hands in view, see `HandDetector.others`.
         other_hand: whether hands are in view, but none that was asked for.
+        body: the body in the frame, maybe still being looked for; None where nobody asks for it.
+        earlier_bodies: in frames before it that nobody has taken, oldest first.
     """
 
     frame: Frame
@@ -43,6 +47,8 @@ class Sight:
     notice: str
     other_hand: bool = False
     others: tuple[Observation, ...] = ()
+    body: BodySight | None = None
+    earlier_bodies: tuple[BodyObservation, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -80,19 +86,36 @@ class Sights(Protocol):
 
 
 class Eyes:
-    """Source, watch over the source, and detector; read frame by frame, or on a thread of their own.
+    """Source, watch over the source, and detectors; read frame by frame, or on a thread of their own.
 
-    Reading and detecting share one thread: the next frame of a file is decoded while the one before it is on
-    its way to the robot, a camera fills its own slot meanwhile, and a thread more would only wait.
+    Reading and detecting hands share one thread: the next frame of a file is decoded while the one before it
+    is on its way to the robot, a camera fills its own slot meanwhile, and a thread more would only wait. The
+    body is looked for in the same frame at the same time, on another processor; hands do not wait for it.
 
     Attributes:
         skipped: frames the source gave up because newer ones were there.
     """
 
-    def __init__(self, source: Source, detector: HandDetector, clock: Clock, realtime: bool) -> None:
+    def __init__(
+        self,
+        source: Source,
+        detector: HandDetector | None,
+        clock: Clock,
+        realtime: bool,
+        body: BodyEyes | None = None,
+    ) -> None:
+        """
+        Args:
+            source: of frames.
+            detector: of hands; None where nobody asks for any.
+            clock: of the run.
+            realtime: whether it is the machine's.
+            body: looks for the body; None where nobody asks for it. It is closed here.
+        """
         self.skipped = 0
         self._source = source
         self._detector = detector
+        self._body = body
         self._clock = clock
         self._realtime = realtime
         self._watch = SourceWatch(source.name, source.fps, source.live)
@@ -109,7 +132,8 @@ class Eyes:
     @property
     def counters(self) -> dict[str, int]:
         """What was wrong with frames, by name."""
-        return {**asdict(self._watch.counters), "unusable": self._detector.bad_frames}
+        looking = [eyes for eyes in (self._detector, self._body) if eyes is not None]
+        return {**asdict(self._watch.counters), "unusable": max(eyes.bad_frames for eyes in looking)}
 
     def start(self) -> None:
         """Look from now on, on a thread; `next` then gives the newest."""
@@ -129,6 +153,8 @@ class Eyes:
         self._stopping.set()
         if self._thread is not None:
             self._thread.join(_JOIN_S)
+        if self._body is not None:
+            self._body.close(_JOIN_S)
 
     def _run(self) -> None:
         try:
@@ -136,6 +162,8 @@ class Eyes:
                 sight = self._see(READ_TIMEOUT_S)
                 if sight is not None:
                     self._slot.put(sight)
+                    if sight.body is not None:
+                        sight.body.result()  # or frames would queue up before the slower of the detectors
         except BaseException as error:  # noqa: BLE001 — raised again where the frames are taken
             self._slot.end(error)
 
@@ -154,15 +182,18 @@ class Eyes:
             capture_ms = (self._clock.now_ns() - frame.t_capture_ns) * 1e-6
         else:
             capture_ms = (read_ns - started_ns) * 1e-6
-        if look.fresh:
-            observations = self._detector.detect(frame)
-        else:  # the picture of a moment ago must not pass for one of now
-            size_px = self._source.size_px
-            observations = {
-                hand: Observation.missing(frame.t_capture_ns, hand, size_px) for hand in self._detector.hands
-            }
-        detect_ms = (time.perf_counter_ns() - read_ns) * 1e-6
-        stage_ms = {"capture": capture_ms, "detect": detect_ms}
+        stage_ms = {"capture": capture_ms}
+        body = self._look_for_body(frame, look.fresh)
+        observations: dict[Hand, Observation] = {}
+        if self._detector is not None:
+            if look.fresh:
+                observations = self._detector.detect(frame)
+            else:  # the picture of a moment ago must not pass for one of now
+                observations = {
+                    hand: Observation.missing(frame.t_capture_ns, hand, self._source.size_px)
+                    for hand in self._detector.hands
+                }
+            stage_ms["detect"] = (time.perf_counter_ns() - read_ns) * 1e-6
         return Sight(
             frame,
             observations,
@@ -170,11 +201,24 @@ class Eyes:
             self._clock.now_ns(),
             stage_ms,
             look.notice,
-            other_hand=look.fresh and self._detector.other_hand_in_view,
-            others=self._detector.others if look.fresh else (),
+            other_hand=look.fresh and self._detector is not None and self._detector.other_hand_in_view,
+            others=self._detector.others if look.fresh and self._detector is not None else (),
+            body=body,
         )
+
+    def _look_for_body(self, frame: Frame, fresh: bool) -> BodySight | None:
+        if self._body is None:
+            return None
+        if fresh:
+            return self._body.look(frame)
+        return already_seen(BodyObservation.missing(frame.t_capture_ns, self._source.size_px))
 
 
 def _with_earlier(older: Sight, newer: Sight) -> Sight:
     earlier = (*older.earlier, older.observations, *newer.earlier)
-    return replace(newer, earlier=earlier[-MOST_EARLIER:])
+    bodies = (*older.earlier_bodies, *_bodies(older), *newer.earlier_bodies)
+    return replace(newer, earlier=earlier[-MOST_EARLIER:], earlier_bodies=bodies[-MOST_EARLIER:])
+
+
+def _bodies(sight: Sight) -> tuple[BodyObservation, ...]:
+    return () if sight.body is None else (sight.body.result().observation,)

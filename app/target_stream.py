@@ -100,6 +100,8 @@ def stream_targets(settings: TeleopSettings, out: BinaryIO) -> None:
         AppError, CalibrationError, ModelError, RetargetError, RobotError: something is missing or broken.
         BrokenPipeError: nobody reads any more.
     """
+    if not settings.hands:
+        raise UsageError("targets are those of hands: give --hand right, left or both")
     if not settings.realtime:
         raise UsageError("targets are streamed in real time: leave out --no-realtime")
 

@@ -49,6 +49,27 @@ class Durations:
         return result | {"max": round(self.max_ms, 3)}
 
 
+class FrameRate:
+    """How many frames a second were taken up, from the first to the newest."""
+
+    def __init__(self) -> None:
+        self._frames = 0
+        self._t_first_ns = self._t_newest_ns = 0
+
+    def count(self, t_ns: int) -> None:
+        """Count a frame taken up at `t_ns`."""
+        if not self._frames:
+            self._t_first_ns = t_ns
+        self._frames += 1
+        self._t_newest_ns = t_ns
+
+    @property
+    def rate_hz(self) -> float | None:
+        """Frames a second; None before there are two."""
+        span_s = (self._t_newest_ns - self._t_first_ns) * 1e-9
+        return (self._frames - 1) / span_s if span_s > 0.0 else None
+
+
 class StageTimer:
     """Durations of named sections, in milliseconds, frame by frame."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -77,5 +78,14 @@ class Trace:
         Raises:
             AppError: the place cannot be written.
         """
-        with write_atomically(path) as file:
-            np.savez_compressed(file, **self.arrays())  # type: ignore[arg-type]
+        save_arrays(self.arrays(), path)
+
+
+def save_arrays(arrays: Mapping[str, np.ndarray], path: Path) -> None:
+    """Write named arrays as .npz; the file appears whole or not at all.
+
+    Raises:
+        AppError: the place cannot be written.
+    """
+    with write_atomically(path) as file:
+        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]

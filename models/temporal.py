@@ -13,26 +13,20 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from models.errors import ModelError
+from models.filtered_motion import FilteredMotion, MotionFilter, Passthrough
 from models.fusion import fuse_depth
 from models.hand_model import HandModel
 from models.inverse_kinematics import fit_rotations
 from models.observation import NUM_KEYPOINTS, Hand
 from models.one_euro import OneEuroFilter
 from models.rotations import mirror_points, mirror_rotations
-from models.trajectory import HandTrajectory, SourceState
-from models.window import SLOT_PERIOD_NS, Window
+from models.trajectory import HandTrajectory
+from models.window import Window
 
 if TYPE_CHECKING:
     from models.backends import BackendChoice
 
 NETWORK_FILE = Path(__file__).parent / "weights" / "posebert.onnx"
-
-FUTURE_SLOTS = 5  # instants past the newest frame, one slot apart
-
-# A velocity taken from noisy detections is worth little after 0.1 s: later instants repeat that pose.
-VELOCITY_TRUSTED_S = 0.1
-# A gap longer than this is not bridged: the hand counts as lost and the filter starts afresh.
-GAP_BRIDGED_S = 0.25
 
 # Tuned on rendered clips so that a resting hand is steady and a fast one lags about a frame.
 ONE_EURO_MIN_CUTOFF_HZ = 1.5
@@ -73,37 +67,24 @@ class FilteredStage:
     def __init__(self, name: str, motion: MotionFilter, fuse: bool) -> None:
         self.name = name
         self._fuse = fuse
-        self.horizon_s = np.arange(1, FUTURE_SLOTS + 1) * (SLOT_PERIOD_NS * 1e-9)
-        self._motion = motion
+        self._motion = FilteredMotion(motion)
+        self.horizon_s = self._motion.horizon_s
         self._model = HandModel.load()
-        self._t_last_ns: int | None = None
         self._wrist_known = False
 
     def update(self, window: Window) -> HandTrajectory:
-        t_now_ns = window.t_now_ns
-        t_ns = t_now_ns + np.arange(FUTURE_SLOTS + 1, dtype=np.int64) * SLOT_PERIOD_NS
-        if self._t_last_ns is not None and (t_now_ns - self._t_last_ns) * 1e-9 > GAP_BRIDGED_S:
-            self._forget_motion()
-        state: SourceState = "tracking" if window.observed[-1] else "predicting"
-        # A frame that comes late, after time went on without it, stands in an earlier slot.
-        newest = int(np.flatnonzero(window.observed)[-1]) if window.observed.any() else -1
-        t_seen_ns = int(window.t_capture_ns[newest])
-        if window.observed[newest] and (self._t_last_ns is None or t_seen_ns > self._t_last_ns):
-            pose = np.concatenate([self._keypoints(window, newest).ravel(), self._wrist(window, newest)])
-            dt_s = 0.0 if self._t_last_ns is None else (t_seen_ns - self._t_last_ns) * 1e-9
-            self._motion.update(pose, dt_s)
-            self._t_last_ns = t_seen_ns
-            state = "tracking"
-        if self._t_last_ns is None or self._motion.value is None:
+        t_ns = self._motion.instants(window)
+        state, poses = self._motion.follow(
+            window,
+            lambda slot: np.concatenate([self._keypoints(window, slot).ravel(), self._wrist(window, slot)]),
+        )
+        if poses is None:
             return HandTrajectory.lost(window.hand, t_ns)
-
-        ahead_s = np.minimum((t_ns - self._t_last_ns) * 1e-9, VELOCITY_TRUSTED_S)
-        poses = self._motion.value + ahead_s[:, None] * self._motion.rate
         keypoints_m = poses[:, :-3].reshape(-1, NUM_KEYPOINTS, 3)
         return HandTrajectory(
             hand=window.hand,
             source_state=state,
-            t_capture_ns=t_now_ns,
+            t_capture_ns=window.t_now_ns,
             t_ns=t_ns,
             keypoints_m=keypoints_m,
             wrist_m=poses[:, -3:] if self._wrist_known else np.full((len(t_ns), 3), np.nan),
@@ -111,18 +92,13 @@ class FilteredStage:
         )
 
     def reset(self) -> None:
-        self._t_last_ns = None
-        self._forget_motion()
+        self._motion.reset()
 
     def facts(self) -> dict[str, str | int]:
         return {"name": "cpu", "why": "a filter", "failed": 0}
 
     def close(self) -> None:
         """Nothing to free."""
-
-    def _forget_motion(self) -> None:
-        self._wrist_known = False
-        self._motion.reset()
 
     def _keypoints(self, window: Window, slot: int) -> np.ndarray:
         keypoints_m = window.keypoints_m[slot]
@@ -132,38 +108,12 @@ class FilteredStage:
 
     def _wrist(self, window: Window, slot: int) -> np.ndarray:
         """The observed wrist, or the last one where it could not be told."""
-        wrist_m = window.wrist_m[slot]
-        if np.isfinite(wrist_m).all():
-            self._wrist_known = True
+        wrist_m, last = window.wrist_m[slot], self._motion.value
+        known = bool(np.isfinite(wrist_m).all())
+        self._wrist_known = known or (self._wrist_known and last is not None)
+        if known:
             return wrist_m
-        return np.zeros(3) if self._motion.value is None else self._motion.value[-3:]
-
-
-class MotionFilter(Protocol):
-    """A vector's value and its rate of change, from uneven samples."""
-
-    value: np.ndarray | None
-    rate: np.ndarray
-
-    def update(self, x: np.ndarray, dt_s: float) -> np.ndarray: ...
-
-    def reset(self) -> None: ...
-
-
-class Passthrough:
-    """No filter: the newest sample, and the difference quotient of the last two."""
-
-    def __init__(self) -> None:
-        self.value: np.ndarray | None = None
-        self.rate = np.zeros(0)
-
-    def update(self, x: np.ndarray, dt_s: float) -> np.ndarray:
-        self.rate = np.zeros_like(x) if self.value is None else (x - self.value) / dt_s
-        self.value = x
-        return x
-
-    def reset(self) -> None:
-        self.value, self.rate = None, np.zeros(0)
+        return np.zeros(3) if last is None else last[-3:]
 
 
 def fit_hand(keypoints_m: np.ndarray, hand: Hand, model: HandModel) -> np.ndarray:

@@ -93,16 +93,21 @@ def _ipv4(host: str) -> ipaddress.IPv4Address | None:
         return None
 
 
-def _require_address(host: str) -> str:
-    """`host` as a numeric address, which may be reachable from elsewhere."""
+def require_address(host: str) -> tuple[str, bool]:
+    """`host` as a numeric address, and whether it is of this machine only.
+
+    Raises:
+        RobotError: it is none.
+    """
     if host == "localhost":
-        return DEFAULT_HOST
-    if _ipv4(host) is None:
+        return DEFAULT_HOST, True
+    address = _ipv4(host)
+    if address is None:
         raise RobotError(
-            f'The robot server cannot bind to "{host}"; give an IPv4 address of this machine, '
+            f'Nothing can be bound to "{host}"; give an IPv4 address of this machine, '
             "or 0.0.0.0 for all of them."
         )
-    return host
+    return host, address.is_loopback
 
 
 @dataclass(frozen=True)
@@ -136,7 +141,7 @@ def bind(
     Raises:
         RobotError: the host is not this machine, or a port is invalid or in use.
     """
-    host = require_loopback(host, port) if keys is None else _require_address(host)
+    host = require_loopback(host, port) if keys is None else require_address(host)[0]
     if not 0 <= port <= _MAX_PORT:
         raise RobotError(
             f"Port {port} cannot be used; choose 1 to {_MAX_PORT}, or 0 for any three free ones."

@@ -45,15 +45,15 @@ def shorten(value: object) -> str:
     return shown if len(shown) <= 60 else shown[:57] + "..."
 
 
-def unpack(payload: bytes) -> Any:
-    """The msgpack value in `payload`, as plain Python."""
-    left = MAX_CONTAINERS
+def unpack(payload: bytes, max_containers: int = MAX_CONTAINERS) -> Any:
+    """The msgpack value in `payload`, as plain Python, of at most so many lists and maps."""
+    left = max_containers
 
     def count(container: Any) -> Any:
         nonlocal left
         left -= 1
         if left < 0:
-            raise MessageError(f"A message holds over {MAX_CONTAINERS} lists and maps; no legal one does.")
+            raise MessageError(f"A message holds over {max_containers} lists and maps; no legal one does.")
         return container
 
     try:
@@ -187,6 +187,20 @@ def matrix(name: str, value: object, shape: tuple[int, int], finite: bool = True
     if (np.abs(array[np.isfinite(array)]) > MAX_NUMBER).any():
         raise MessageError(f"{name} holds a value beyond ±{MAX_NUMBER:g}; use radians and metres.")
     return _frozen(array)
+
+
+def matrices(name: str, value: object, shape: tuple[int, int, int], finite: bool = True) -> np.ndarray:
+    """(k,rows,columns) float64, each of the k as `matrix` says."""
+    k, rows, columns = shape
+    if isinstance(value, np.ndarray) and value.ndim != 3:
+        raise MessageError(f"{name} has shape {value.shape}; with the other fields it must be {shape}.")
+    if not isinstance(value, np.ndarray | list | tuple) or len(value) != k:
+        raise MessageError(
+            f"{name} is {shorten(value)}; it must be a list of {k} lists of {rows} rows of {columns} numbers."
+        )
+    return _frozen(
+        np.stack([matrix(f"{name}[{i}]", part, (rows, columns), finite) for i, part in enumerate(value)])
+    )
 
 
 def _array_from_lists(name: str, value: object, shape: tuple[int, int]) -> np.ndarray:

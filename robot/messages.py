@@ -6,16 +6,16 @@ these classes is always valid: the constructor checks everything, so nothing mal
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, fields, is_dataclass
-from typing import Any, Literal, TypeVar
+from dataclasses import dataclass, field
+from typing import Literal
 
-import msgpack
 import numpy as np
 
 from robot import fields as check
+from robot import framing
 from robot.allegro_model import HANDS, Hand
 from robot.fields import MessageError
+from robot.framing import MAX_MESSAGE_BYTES, VERSION
 from robot.scene import SceneState
 
 __all__ = [
@@ -38,9 +38,6 @@ __all__ = [
     "target_topic",
 ]
 
-VERSION = 1
-# A usual trajectory takes 3 kB and the largest legal one 58 kB; more would only cost the robot's loop time.
-MAX_MESSAGE_BYTES = 64 * 1024
 MAX_CONTACTS = 16
 MAX_REQUEST_BYTES = MAX_MESSAGE_BYTES + 256  # a request may carry a message
 
@@ -194,7 +191,7 @@ def encode_trajectory(trajectory: JointTrajectory) -> bytes:
     Raises:
         MessageError: it takes more bytes than a server accepts, as long texts in `meta` can.
     """
-    frame = _frame(target_topic(trajectory.hand), _plain(trajectory))
+    frame = framing.frame(target_topic(trajectory.hand), framing.plain(trajectory))
     if len(frame) > MAX_MESSAGE_BYTES:
         raise MessageError(
             f"A trajectory takes {len(frame)} bytes; at most {MAX_MESSAGE_BYTES} are accepted: shorten meta."
@@ -208,9 +205,9 @@ def decode_trajectory(frame: bytes) -> JointTrajectory:
     Raises:
         MessageError: anything is wrong with it; no other exception, whatever the bytes.
     """
-    topic, content = _unframe(frame)
-    _build_part(WristTrajectory, content, "wrist")
-    trajectory = _build(JointTrajectory, content)
+    topic, content = framing.unframe(frame)
+    framing.build_part(WristTrajectory, content, "wrist")
+    trajectory = framing.build(JointTrajectory, content)
     if topic != target_topic(trajectory.hand):
         raise MessageError(
             f"A trajectory of the {trajectory.hand} hand came under the topic {topic[:40]!r}; "
@@ -221,7 +218,7 @@ def decode_trajectory(frame: bytes) -> JointTrajectory:
 
 def encode_state(state: RobotState, robot: str) -> bytes:
     """The whole frame of `state`, published by the robot of that name."""
-    return _frame(state_topic(robot), _plain(state))
+    return framing.frame(state_topic(robot), framing.plain(state))
 
 
 def decode_state(frame: bytes) -> RobotState:
@@ -230,64 +227,6 @@ def decode_state(frame: bytes) -> RobotState:
     Raises:
         MessageError: anything is wrong with it; no other exception, whatever the bytes.
     """
-    _, content = _unframe(frame)
-    _build_part(SceneState, content, "scene")
-    return _build(RobotState, content)
-
-
-def _plain(message: Any) -> dict[str, Any]:
-    """The fields of a message as maps and nested lists, which any language's msgpack reads."""
-    content = {}
-    for name in (f.name for f in fields(message)):
-        value = getattr(message, name)
-        if isinstance(value, np.ndarray):
-            value = value.tolist()
-        content[name] = _plain(value) if is_dataclass(value) else value
-    return content
-
-
-def _frame(topic: bytes, content: dict[str, Any]) -> bytes:
-    return topic + b" " + msgpack.packb({"v": VERSION, **content})
-
-
-def _unframe(frame: bytes) -> tuple[bytes, dict[str, Any]]:
-    """Topic and fields of a frame, its version checked and taken off."""
-    if not isinstance(frame, bytes):
-        raise MessageError(f"A message came as {type(frame).__name__}; it must be bytes.")
-    if len(frame) > MAX_MESSAGE_BYTES:
-        raise MessageError(f"A message of {len(frame)} bytes came; at most {MAX_MESSAGE_BYTES} are accepted.")
-    topic, space, payload = frame.partition(b" ")
-    if not space:
-        raise MessageError("A message came without a topic; it must be the topic, one space, then msgpack.")
-    content = check.mapping("message", check.unpack(payload))
-    version = content.pop("v", None)
-    if type(version) is not int or version != VERSION:
-        shown = check.shorten(version)
-        raise MessageError(
-            f"A message of version {shown} came; this server speaks version {VERSION}: update one side."
-        )
-    return topic, content
-
-
-Message = TypeVar("Message", WristTrajectory, JointTrajectory, SceneState, RobotState)
-
-
-def _build_part(kind: Callable[..., Message], content: dict[str, Any], name: str) -> None:
-    """Replace the map under `name`, where there is one, by the message it holds."""
-    part = content.get(name)
-    if part is not None:
-        content[name] = _build(kind, check.mapping(name, part))
-
-
-def _build(kind: Callable[..., Message], content: dict[str, Any]) -> Message:
-    """A message from its fields, which must be exactly those of the class."""
-    expected = [f.name for f in fields(kind)]  # type: ignore[arg-type]
-    missing = [name for name in expected if name not in content]
-    unknown = [name for name in content if name not in expected]
-    if missing or unknown:
-        raise MessageError(
-            f"A message has missing fields ({', '.join(missing) or 'none'}) or unknown ones "
-            f"({', '.join(map(check.shorten, unknown[:5])) or 'none'}); "
-            f"its fields must be v, {', '.join(expected)}."
-        )
-    return kind(**content)
+    _, content = framing.unframe(frame)
+    framing.build_part(SceneState, content, "scene")
+    return framing.build(RobotState, content)

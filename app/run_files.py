@@ -1,0 +1,61 @@
+"""The files a run leaves behind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from app.body_run import BodyRun
+from app.hand_run import HandRun
+from app.interrupt import Interrupt
+from app.loop import FrameLoop
+from app.report import save_report
+from app.settings import TeleopSettings
+from app.trace import save_arrays
+from models.observation import Hand
+
+
+def save_run(
+    report: dict[str, Any],
+    settings: TeleopSettings,
+    loop: FrameLoop,
+    hands: dict[Hand, HandRun],
+    body: BodyRun | None,
+    run_dir: Path | None,
+) -> list[tuple[str, Path]]:
+    """Write report, traces and video where they were asked for; what was written, with its kind.
+
+    Raises:
+        AppError: a place cannot be written.
+    """
+    files: list[tuple[str, Path]] = []
+    for path in (settings.report, run_dir and run_dir / "report.json"):
+        if path is not None:
+            save_report(report, path)
+            files.append(("report", path))
+    for path in (settings.trace, run_dir and run_dir / "trace.npz"):
+        if path is not None:
+            for trace_path, arrays in _traces(path, hands, body).items():
+                save_arrays(arrays, trace_path)
+                files.append(("trace", trace_path))
+    if loop.overview is not None:
+        with Interrupt() as interrupt:  # Ctrl-C now only cuts the video short
+            files.append(("video", loop.overview.compose(interrupt)))
+    if loop.recorder is not None:
+        files.extend(("recording", directory) for directory in loop.recorder.directories)
+    return files
+
+
+def _traces(
+    path: Path, hands: dict[Hand, HandRun], body: BodyRun | None
+) -> dict[Path, dict[str, np.ndarray]]:
+    """What goes into which file: the first hand's rows and the body's into `path`, others beside it."""
+    traces: dict[Path, dict[str, np.ndarray]] = {}
+    for number, (hand, hand_run) in enumerate(hands.items()):
+        if hand_run.trace is not None:
+            traces[path if number == 0 else path.with_stem(f"{path.stem}_{hand}")] = hand_run.trace.arrays()
+    if body is not None and body.trace is not None:
+        traces[path] = {**body.trace.arrays(), **traces.get(path, {})}
+    return traces
