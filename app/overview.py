@@ -1,7 +1,7 @@
-"""overview.mp4: what the camera saw beside what the robot hand did, frame by frame.
+"""overview.mp4: what the camera saw beside what the robot hand, or the humanoid, did, frame by frame.
 
-Rendering the robot hand costs more than the pipeline itself, so nothing is drawn while a run is live: camera
-images are kept as they come, and the video is composed afterwards.
+Rendering costs more than the pipeline itself, so nothing is drawn while a run is live: camera images are kept
+as they come, and the video is composed afterwards.
 """
 
 from __future__ import annotations
@@ -14,9 +14,12 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from app.body_lane import BodyLaneFrame
 from app.drawing import draw_caption, draw_detection, draw_skeleton, draw_state, fit_into
 from app.errors import AppError
 from app.frame import Frame
+from app.humanoid.scene import HumanoidScene
+from app.humanoid.skeleton import draw_body_detection, draw_body_skeleton
 from app.interrupt import Interrupt
 from app.lane import LaneFrame
 from app.opencv import cv2
@@ -29,6 +32,7 @@ logger = logging.getLogger(__name__)
 
 TILE_HEIGHT_PX = 480
 ROBOT_TILE_PX = (480, 480)
+HUMANOID_TILE_PX = (480, 480)
 MAX_FRAMES = 54_000  # half an hour at 30 Hz: a live run may last for days, its video need not
 
 
@@ -74,6 +78,36 @@ class OverviewFrame:
         )
 
 
+@dataclass(frozen=True)
+class BodyOverview:
+    """What the composed video needs of the body in one frame.
+
+    Attributes:
+        keypoints_px: (17,2) where the detector saw the body; NaN where it did not.
+        estimate_px: (17,2) where the temporal stage says it is; NaN while it is lost.
+        source_state: of the trajectory.
+        rotations: (24,3,3) float32, SMPL order, camera axes; NaN while lost.
+        hip_m: (3,) camera frame; NaN while lost.
+    """
+
+    keypoints_px: np.ndarray
+    estimate_px: np.ndarray
+    source_state: str
+    rotations: np.ndarray
+    hip_m: np.ndarray
+
+    @staticmethod
+    def of(frame: BodyLaneFrame) -> BodyOverview:
+        """From what became of a frame in the body's lane."""
+        return BodyOverview(
+            keypoints_px=frame.observation.keypoints_px,
+            estimate_px=frame.estimate_px,
+            source_state=frame.trajectory.source_state,
+            rotations=frame.trajectory.rotations[0].astype(np.float32),
+            hip_m=frame.trajectory.hip_m[0].copy(),
+        )
+
+
 class OverviewRecorder:
     """Keeps what the video needs during a run and composes it at the end."""
 
@@ -92,15 +126,19 @@ class OverviewRecorder:
         shutil.rmtree(self._spool_dir, ignore_errors=True)  # of a run that was killed
         self._writer = RecordingWriter(self._spool_dir, size_px=size_px, fps=fps, blocking=blocking)
         self._frames: dict[int, list[OverviewFrame]] = {}
+        self._bodies: dict[int, BodyOverview] = {}
+        self._humanoid: HumanoidScene | None = None
 
-    def add(self, frame: Frame, hands: list[OverviewFrame]) -> None:
-        """Keep one frame: its image, and per hand what became of it."""
+    def add(self, frame: Frame, hands: list[OverviewFrame], body: BodyOverview | None = None) -> None:
+        """Keep one frame: its image, and per hand and of the body what became of it."""
         image = frame.image
         if self._scale < 1.0:
             image = cv2.resize(image, None, fx=self._scale, fy=self._scale, interpolation=cv2.INTER_AREA)
         if len(self._frames) >= MAX_FRAMES:
             return
         self._frames[frame.index] = hands
+        if body is not None:
+            self._bodies[frame.index] = body
         self._writer.write(Frame(frame.index, frame.t_capture_ns, image))
 
     def compose(self, interrupt: Interrupt) -> Path:
@@ -139,6 +177,9 @@ class OverviewRecorder:
             if video is not None:
                 video.release()
             views.close()
+            if self._humanoid is not None:
+                self._humanoid.close()
+                self._humanoid = None
         if video is None:
             raise AppError("no overview.mp4 was written: there was no image to show")
         _check_video(partial, written)
@@ -154,7 +195,11 @@ class OverviewRecorder:
         height, width = frame.image.shape[:2]
         camera_size = (2 * round(TILE_HEIGHT_PX * width / height / 2), TILE_HEIGHT_PX)
         camera, scale, offset = fit_into(frame.image, camera_size)
+        body = self._bodies.get(frame.index)
         tiles = [camera]
+        if self._bodies:
+            tiles.append(self._compose_humanoid(camera, body, frame, scale, offset))
+        hands = []
         for number, shown in enumerate(row):
             draw_detection(camera, shown.keypoints_px * self._scale * scale + offset)
             draw_skeleton(camera, shown.estimate_px * self._scale * scale + offset)
@@ -163,9 +208,34 @@ class OverviewRecorder:
             if shown.mode:
                 draw_state(robot, shown.mode)
             draw_state(camera, shown.source_state, right=number > 0)
-            tiles.append(robot)
+            hands.append(robot)
+        if not row and body is not None:
+            draw_state(camera, body.source_state)
         draw_caption(camera, f"camera  frame {frame.index}")
-        return np.hstack(tiles)
+        return np.hstack([*tiles, *(_stacked(hands) if self._bodies else hands)])
+
+    def _compose_humanoid(
+        self, camera: np.ndarray, body: BodyOverview | None, frame: Frame, scale: float, offset: np.ndarray
+    ) -> np.ndarray:
+        """The humanoid's tile; the body's skeleton goes onto the camera's."""
+        if self._humanoid is None:
+            self._humanoid = HumanoidScene(HUMANOID_TILE_PX)
+        if body is None:
+            tile = self._humanoid.show_lost()
+        else:
+            draw_body_detection(camera, body.keypoints_px * self._scale * scale + offset)
+            draw_body_skeleton(camera, body.estimate_px * self._scale * scale + offset)
+            tile = self._humanoid.show(body.rotations, body.hip_m, frame.t_capture_ns * 1e-9)
+        draw_caption(tile, "humanoid")
+        return tile
+
+
+def _stacked(tiles: list[np.ndarray]) -> list[np.ndarray]:
+    """Two square tiles as one column of half their width, one above the other; one as it is."""
+    if len(tiles) < 2:
+        return tiles
+    height, width = tiles[0].shape[0] // len(tiles), tiles[0].shape[1] // len(tiles)
+    return [np.vstack([cv2.resize(tile, (width, height), interpolation=cv2.INTER_AREA) for tile in tiles])]
 
 
 def _open_video(path: Path, fps: float, picture: np.ndarray) -> cv2.VideoWriter:

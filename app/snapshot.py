@@ -8,6 +8,7 @@ from typing import Any
 import msgpack
 import numpy as np
 
+from app.body_snapshot import BodySnapshot
 from app.booth.status import BoothStatus
 from app.console.source_phase import SourcePhase
 from app.lane import LaneFrame
@@ -126,13 +127,16 @@ class Snapshot:
         age_ms: capture to publish; NaN when no frame came.
         horizon_ms: how far past capture the robot is aimed; NaN when nobody knows yet.
         horizon_automatic: whether that is chosen by itself.
-        detection_rate: share of the last seconds' frames with the hand in them, 0–1; NaN before the first.
+        detection_rate: share of the last seconds' frames with the hand in them, or with the body where no
+            hand is asked for, 0–1; NaN before the first.
         fps: frames a second.
         notice: a sentence for the operator, empty when there is nothing to say.
         recording: whether the run is being recorded.
         recording_note: where to, or why not; empty when there is nothing to say.
         booth: where a booth's visitor stands; None without a booth.
         calibration: what to show of a calibration; None when none is on.
+        body: what became of the body; None where nobody asked for it.
+        arm_led: whether the wrist leads an arm; None where no arm controller can be told.
     """
 
     image: np.ndarray
@@ -149,6 +153,8 @@ class Snapshot:
     recording_note: str = ""
     booth: BoothStatus | None = None
     calibration: CalibrationView | None = None
+    body: BodySnapshot | None = None
+    arm_led: bool | None = None
 
     def encode(self) -> bytes:
         """One message. The image goes as it is: compressing it costs more than sending it next door."""
@@ -159,6 +165,7 @@ class Snapshot:
                 "size": self.image.shape[:2],
                 "pixels": self.image.tobytes(),
                 "hands": [_encode_hand(hand) for hand in self.hands],
+                "body": None if self.body is None else self.body.encode(),
                 "booth": None if self.booth is None else self.booth.encode(),
                 "calibration": None if self.calibration is None else vars(self.calibration),
             }
@@ -175,13 +182,15 @@ class Snapshot:
         return Snapshot(
             image=np.frombuffer(data["pixels"], np.uint8).reshape(height, width, 3),
             hands=tuple(_decode_hand(hand) for hand in data["hands"]),
+            body=None if data["body"] is None else BodySnapshot.decode(data["body"]),
             booth=None if data["booth"] is None else BoothStatus.decode(data["booth"]),
             calibration=calibration,
             **{name: data[name] for name in _PLAIN},
         )
 
 
-_PLAIN = tuple(f.name for f in fields(Snapshot) if f.name not in ("image", "hands", "booth", "calibration"))
+_ENCODED = ("image", "hands", "body", "booth", "calibration")
+_PLAIN = tuple(f.name for f in fields(Snapshot) if f.name not in _ENCODED)
 _VECTORS = ("q_rad", "target_rad", "lower_rad", "upper_rad")
 _POINTS = {"keypoints_px": 2, "estimate_px": 2, "ghost_px": 2, "keypoints_m": 3}
 

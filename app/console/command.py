@@ -8,7 +8,17 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 CommandName = Literal[
-    "arm", "disarm", "home", "stop", "reset", "quit", "record", "calibrate", "horizon", "horizon_auto"
+    "arm",
+    "disarm",
+    "home",
+    "stop",
+    "reset",
+    "quit",
+    "record",
+    "calibrate",
+    "clutch",
+    "horizon",
+    "horizon_auto",
 ]
 COMMANDS: tuple[CommandName, ...] = get_args(CommandName)
 ROBOT_COMMANDS: tuple[CommandName, ...] = ("arm", "disarm", "home", "stop", "reset")
@@ -20,8 +30,8 @@ class Command:
 
     Attributes:
         name: "arm", "disarm", "home", "stop" and "reset" are the robot's; "record" and "calibrate" begin or
-            end; "horizon" moves the horizon by `value` ms and "horizon_auto" gives it back to auto; "quit"
-            ends the run.
+            end; "clutch" lets the wrist lead an arm, or rest; "horizon" moves the horizon by `value` ms and
+            "horizon_auto" gives it back to auto; "quit" ends the run.
         value: what goes with the name; 0 where nothing does.
     """
 

@@ -15,6 +15,7 @@ Action = Literal[
     "reset",
     "record",
     "calibrate",
+    "clutch",
     "horizon_later",
     "horizon_earlier",
     "horizon_auto",
@@ -33,6 +34,7 @@ ACTIONS: dict[int, Action] = {
     Key.Key_U: "reset",
     Key.Key_R: "record",
     Key.Key_C: "calibrate",
+    Key.Key_W: "clutch",
     # + is = without shift on many keyboards, ? is /, and _ is - with it.
     Key.Key_Plus: "horizon_later",
     Key.Key_Equal: "horizon_later",
@@ -56,6 +58,7 @@ HELP: tuple[tuple[str, str], ...] = (
     ("H", "home pose"),
     ("R", "recording on and off"),
     ("C", "calibrate the hand"),
+    ("W", "wrist leads the arm, or rests"),
     ("+  −", "horizon later, earlier by 10 ms"),
     ("0", "horizon back to auto"),
     ("T", "dark and light"),
@@ -67,6 +70,7 @@ HELP: tuple[tuple[str, str], ...] = (
 # Where letters are not Latin, the key's place counts: its code in the PC's first set, where US letters are.
 _PLACES: dict[int, Action] = {
     16: "quit",
+    17: "clutch",
     19: "record",
     20: "theme",
     22: "reset",

@@ -11,6 +11,7 @@ from app.trace import STAGES
 
 ORDER = ("capture", "wait", "detect", "temporal", "retarget", "publish")
 SPAN_S = 10.0
+_STAGES_OF_BODY = {"detect": "body_detect", "temporal": "body_temporal", "publish": "body_publish"}
 _SHARE = 0.15  # of the newest frame in the evened-out times
 assert set(STAGES) <= set(ORDER)
 
@@ -41,9 +42,11 @@ class LatencyHistory:
             return
         self.age_ms = _even_out(self.age_ms, snapshot.age_ms)
         for stage in ORDER:
-            if stage in snapshot.stage_ms:
+            # Beside hands the body's stages come after the hands' are published: they make nothing older.
+            name = stage if snapshot.hands else _STAGES_OF_BODY.get(stage, stage)
+            if name in snapshot.stage_ms:
                 before = self.stage_ms.get(stage, float("nan"))
-                self.stage_ms[stage] = _even_out(before, snapshot.stage_ms[stage])
+                self.stage_ms[stage] = _even_out(before, snapshot.stage_ms[name])
         self._ages.append((t_s, snapshot.age_ms))
         while self._ages[0][0] < t_s - SPAN_S:
             self._ages.popleft()

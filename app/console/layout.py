@@ -49,6 +49,7 @@ class Layout:
         arm, stop: the buttons.
         booth_stop: the stop on a booth's page.
         camera, robot, hand: pictures of what is seen, of the robot, and of the hand in space.
+        tall_camera, humanoid: the pictures where a body alone is followed.
         joints, latency: plots.
         guide: of a calibration, over all but the camera's image and the joints.
         footer: rates, recording, keys.
@@ -61,7 +62,9 @@ class Layout:
     stop: Box
     booth_stop: Box
     camera: Box
+    tall_camera: Box
     robot: Box
+    humanoid: Box
     hand: Box
     joints: Box
     latency: Box
@@ -98,6 +101,22 @@ def lay_out(width: float, height: float) -> Layout:
     joints = Box(gap, plots_y, camera_width, plots_height)
     latency = Box(camera.right + gap, plots_y, hand.right - camera.right - gap, plots_height)
     guide = Box(robot.x, top, latency.width, latency.bottom - top)
+    tall_camera = Box(camera.x, camera.y, camera.width, joints.bottom - camera.y)
+    humanoid = Box(robot.x, top, latency.width, pictures_height)
     return Layout(
-        u, source, robot_mode, arm, stop, booth_stop, camera, robot, hand, joints, latency, guide, footer
+        unit=u,
+        source=source,
+        robot_mode=robot_mode,
+        arm=arm,
+        stop=stop,
+        booth_stop=booth_stop,
+        camera=camera,
+        tall_camera=tall_camera,
+        robot=robot,
+        humanoid=humanoid,
+        hand=hand,
+        joints=joints,
+        latency=latency,
+        guide=guide,
+        footer=footer,
     )

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from app.body_run import BodyRun
+from app.body_snapshot import BodySnapshot
 from app.booth.status import BoothStatus
 from app.console.rates import Rates
 from app.console.source_phase import PhaseOfSource
@@ -20,15 +22,19 @@ _DARKENED = 0.35
 class SnapshotMaker:
     """Knows of a run what one frame does not tell: rates, and since when a hand is gone."""
 
-    def __init__(self, hands: Mapping[Hand, HandRun]) -> None:
+    def __init__(self, hands: Mapping[Hand, HandRun], body: BodyRun | None = None) -> None:
         self._hands = hands
+        self._body = body
         self._phases = {hand: PhaseOfSource() for hand in hands}
+        self._body_phase = PhaseOfSource()
         self._rates = Rates()
         self._last: tuple[np.ndarray, float] = np.zeros((VIEW_HEIGHT_PX, VIEW_HEIGHT_PX, 3), np.uint8), 1.0
 
     def count(self, t_now_ns: int) -> None:
         """Count the frame that was just driven, whether or not it will be shown."""
         seen = [run.result.observation.detected for run in self._hands.values() if run.result is not None]
+        if not self._hands and self._body is not None and self._body.result is not None:
+            seen = [self._body.result.observation.detected]
         self._rates.add(t_now_ns, sum(seen) / max(1, len(self._hands)))
 
     def make(
@@ -43,6 +49,7 @@ class SnapshotMaker:
         recording_note: str = "",
         booth: BoothStatus | None = None,
         calibration: CalibrationView | None = None,
+        arm_led: bool | None = None,
     ) -> Snapshot:
         """The snapshot of now.
 
@@ -51,7 +58,7 @@ class SnapshotMaker:
                 darkened.
             t_now_ns: on the run's clock.
             stage_ms, age_ms: of the frame; left out when no frame came.
-            notice, recording, recording_note, booth, calibration: see `Snapshot`.
+            notice, recording, recording_note, booth, calibration, arm_led: see `Snapshot`.
         """
         if image is None:
             small, scale = self._last
@@ -65,6 +72,11 @@ class SnapshotMaker:
             phase = self._phases[hand].update(run.result.trajectory.source_state, t_now_ns)
             shown.append(HandSnapshot.of(run.result, run.state, run.lane.camera, phase))
             horizon_ms, automatic = run.result.ahead_ms, run.lane.horizon.automatic
+        body = None
+        if self._body is not None and self._body.result is not None:
+            followed = self._body.result
+            phase = self._body_phase.update(followed.trajectory.source_state, t_now_ns)
+            body = BodySnapshot.of(followed, phase)
         return Snapshot(
             image=small,
             scale=scale,
@@ -80,4 +92,6 @@ class SnapshotMaker:
             recording_note=recording_note,
             booth=booth,
             calibration=calibration,
+            body=body,
+            arm_led=arm_led,
         )

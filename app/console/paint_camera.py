@@ -7,6 +7,7 @@ from PySide6 import QtCore, QtGui
 
 from app.console.brush import Brush, rect
 from app.console.layout import Box
+from app.console.paint_body import draw_body, draw_thin_body
 from app.console.skeletons import draw_ghost, draw_skeleton, draw_thin
 from app.console.theme import GHOST
 from app.snapshot import Snapshot
@@ -36,16 +37,21 @@ def paint_camera(brush: Brush, box: Box, snapshot: Snapshot) -> None:
         draw_ghost(brush, hand.ghost_px * to_window + origin, line, GHOST)
         draw_skeleton(brush, hand.estimate_px * to_window + origin, line)
         draw_thin(brush, hand.keypoints_px * to_window + origin, 0.42 * line, DETECTION)
+    if snapshot.body is not None:
+        draw_body(brush, snapshot.body.estimate_px * to_window + origin, line)
+        draw_thin_body(brush, snapshot.body.keypoints_px * to_window + origin, 0.42 * line, DETECTION)
     painter.restore()
     brush.round_corners(box)
-    _legend(brush, box)
+    _legend(brush, box, foreseen=bool(snapshot.hands))
 
 
-def _legend(brush: Brush, box: Box) -> None:
-    """What is drawn how, in the corner."""
+def _legend(brush: Brush, box: Box, foreseen: bool) -> None:
+    """What is drawn how, in the corner; `foreseen`, whether a ghost may be."""
     u = brush.u
-    entries = (("seen", DETECTION, 2.0), ("estimate", "#56b4e9", 5.0), ("foreseen", GHOST, 11.0))
-    strip = Box(box.x + 8 * u, box.bottom - 32 * u, 292 * u, 24 * u)
+    entries = [("seen", DETECTION, 2.0), ("estimate", "#56b4e9", 5.0)]
+    if foreseen:
+        entries.append(("foreseen", GHOST, 11.0))
+    strip = Box(box.x + 8 * u, box.bottom - 32 * u, (292 if foreseen else 182) * u, 24 * u)
     brush.box(strip, "#b3000000", radius=5)
     x = strip.x + 10 * u
     for name, colour, width in entries:

@@ -5,23 +5,34 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from app.body_snapshot import BodySnapshot
 from app.console.brush import Brush
 from app.console.layout import Box
-from app.console.words import UNKNOWN_SOURCE, Words, robot_words, source_words
+from app.console.words import BODY_WORDS, ROBOT_WORDS, UNKNOWN_SOURCE, Words, robot_words, source_words
 from app.snapshot import HandSnapshot, Snapshot
 
 WORD_SHARE = 0.875  # of its line
 WORD_SHARE_OF_TWO = 0.79
 
 
-def paint_source(brush: Brush, box: Box, hands: Sequence[HandSnapshot]) -> None:
-    """What the system knows of the operator's hands."""
-    _paint(brush, box, "HAND", [(hand.hand, source_words(hand)) for hand in hands])
+def paint_source(
+    brush: Brush, box: Box, hands: Sequence[HandSnapshot], body: BodySnapshot | None = None
+) -> None:
+    """What the system knows of the operator's hands and body."""
+    states = [(f"HAND {hand.hand[0].upper()}", source_words(hand)) for hand in hands]
+    if body is not None:
+        states.append(("BODY", BODY_WORDS[body.source_state]))
+    _paint(brush, box, "HAND" if hands or body is None else "BODY", states)
 
 
-def paint_robot_mode(brush: Brush, box: Box, hands: Sequence[HandSnapshot]) -> None:
-    """What the robot hands do."""
-    _paint(brush, box, "ROBOT", [(hand.hand, robot_words(hand)) for hand in hands])
+def paint_robot_mode(
+    brush: Brush, box: Box, hands: Sequence[HandSnapshot], body: BodySnapshot | None = None
+) -> None:
+    """What the robot hands do; a body alone drives none."""
+    states = [(f"ROBOT {hand.hand[0].upper()}", robot_words(hand)) for hand in hands]
+    if not hands and body is not None:
+        states = [("ROBOT", ROBOT_WORDS[""])]
+    _paint(brush, box, "ROBOT", states)
 
 
 def _paint(brush: Brush, box: Box, title: str, states: list[tuple[str, Words]]) -> None:
@@ -29,8 +40,8 @@ def _paint(brush: Brush, box: Box, title: str, states: list[tuple[str, Words]]) 
         words = states[0][1] if states else UNKNOWN_SOURCE
         _paint_one(brush, box, title, words)
         return
-    for (hand, words), row in zip(states, box.rows(len(states), 4 * brush.u), strict=True):
-        _paint_narrow(brush, row, f"{title} {hand[0].upper()}", words)
+    for (name, words), row in zip(states, box.rows(len(states), 4 * brush.u), strict=True):
+        _paint_narrow(brush, row, name, words)
 
 
 def _paint_one(brush: Brush, box: Box, title: str, words: Words) -> None:
@@ -55,7 +66,7 @@ def _paint_narrow(brush: Brush, box: Box, title: str, words: Words) -> None:
 
 
 def paint_footer(brush: Brush, box: Box, snapshot: Snapshot | None) -> None:
-    """Rates on the left, recording in the middle, where to find help on the right."""
+    """Rates on the left, arm and recording in the middle, where to find help on the right."""
     u, theme = brush.u, brush.theme
     brush.text(box, "Space stop    ? all keys", 18, theme.dim, "right")
     if snapshot is None:
@@ -63,10 +74,18 @@ def paint_footer(brush: Brush, box: Box, snapshot: Snapshot | None) -> None:
     rate = snapshot.detection_rate
     seen = "–" if math.isnan(rate) else f"{100 * rate:.0f} %"
     x = box.x + 4 * u
-    for name, value in (("hand seen", seen), ("frames/s", f"{snapshot.fps:.0f}")):
+    who = "body" if snapshot.body is not None and not snapshot.hands else "hand"
+    for name, value in ((f"{who} seen", seen), ("frames/s", f"{snapshot.fps:.0f}")):
         x += brush.text(Box(x, box.y, 120 * u, box.height), name, 18, theme.dim) + 8 * u
         brush.text(Box(x, box.y, 70 * u, box.height), value, 20, theme.text, bold=True)
         x += 82 * u
+    if snapshot.arm_led is not None:
+        words = "arm follows the wrist (W)" if snapshot.arm_led else "arm rests (W)"
+        ground, ink = theme.tones["good" if snapshot.arm_led else "off"]
+        badge = Box(x, box.y + 2 * u, (232 if snapshot.arm_led else 130) * u, box.height - 4 * u)
+        brush.box(badge, ground, radius=6)
+        brush.text(badge, words, 16, ink, "centre", bold=True)
+        x = badge.right + 12 * u
     _paint_recording(brush, Box(x + 10 * u, box.y, box.right - x - 260 * u, box.height), snapshot)
 
 

@@ -11,6 +11,7 @@ from PySide6 import QtCore, QtGui
 from app.console.brush import Brush
 from app.console.latency_history import LatencyHistory
 from app.console.layout import Box, lay_out
+from app.console.paint_body import HumanoidPanel
 from app.console.paint_camera import paint_camera
 from app.console.paint_hand import paint_hand
 from app.console.paint_joints import paint_joints
@@ -67,6 +68,7 @@ class ConsolePainter:
         self._rendered: dict[Hand, tuple[int, np.ndarray]] = {}
         self._robots: dict[Hand, np.ndarray] = {}
         self._t_robots_s = float("-inf")
+        self._humanoid = HumanoidPanel()
         self._snapshot: Snapshot | None = None
         self._t_snapshot_s = float("-inf")
         self._history = LatencyHistory()
@@ -91,7 +93,8 @@ class ConsolePainter:
         return image
 
     def close(self) -> None:
-        """Let go of the robot's views."""
+        """Let go of the robot's views and the humanoid."""
+        self._humanoid.close()
         for views in self._views.values():
             views.close()
 
@@ -100,17 +103,22 @@ class ConsolePainter:
         brush = Brush(painter, view.theme, layout.unit)
         snapshot, window = self._snapshot, Box(0, 0, view.width, view.height)
         hands = () if snapshot is None else snapshot.hands
-        paint_source(brush, layout.source, hands)
-        paint_robot_mode(brush, layout.robot_mode, hands)
+        body = None if snapshot is None else snapshot.body
+        body_alone = body is not None and not hands
+        camera = layout.tall_camera if body_alone else layout.camera
+        paint_source(brush, layout.source, hands, body)
+        paint_robot_mode(brush, layout.robot_mode, hands, body)
         if snapshot is None:
-            brush.text(
-                brush.panel(layout.camera), "waiting for the first frame", 24, view.theme.dim, "centre"
-            )
+            brush.text(brush.panel(camera), "waiting for the first frame", 24, view.theme.dim, "centre")
         else:
-            paint_camera(brush, layout.camera, snapshot)
-        self._paint_robots(brush, layout.robot, hands, t_s)
-        _paint_hands(brush, layout.hand, hands, t_s)
-        paint_joints(brush, layout.joints, hands)
+            paint_camera(brush, camera, snapshot)
+        if body is not None:
+            self._humanoid.paint(brush, layout.humanoid if body_alone else layout.hand, body)
+        else:
+            _paint_hands(brush, layout.hand, hands, t_s)
+        if not body_alone:
+            self._paint_robots(brush, layout.robot, hands, t_s)
+            paint_joints(brush, layout.joints, hands)
         automatic = snapshot is None or snapshot.horizon_automatic
         paint_latency(brush, layout.latency, self._history, automatic, t_s)
         paint_footer(brush, layout.footer, snapshot)
@@ -121,7 +129,7 @@ class ConsolePainter:
         alarm = view.alarm or self._silence(view, t_s)
         notice = "" if snapshot is None else snapshot.notice
         if alarm or notice:
-            paint_strip(brush, layout.camera, alarm or notice, alarm=bool(alarm))
+            paint_strip(brush, camera, alarm or notice, alarm=bool(alarm))
         if view.quitting:
             paint_quit(brush, window)
         elif view.help:

@@ -32,6 +32,7 @@ COMMANDS: dict[Action, Command] = {
     "reset": Command("reset"),
     "record": Command("record"),
     "calibrate": Command("calibrate"),
+    "clutch": Command("clutch"),
     "horizon_later": Command("horizon", HORIZON_STEP_MS),
     "horizon_earlier": Command("horizon", -HORIZON_STEP_MS),
     "horizon_auto": Command("horizon_auto"),

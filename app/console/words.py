@@ -34,6 +34,12 @@ SOURCE_WORDS: dict[str, Words] = {
     "predicting": Words("PREDICTING", "not seen just now: carried on by prediction", "warn"),
     "lost": Words("LOST", "bring the hand back into view", "lost"),
 }
+BODY_WORDS: dict[str, Words] = {
+    "searching": Words("SEARCHING", "step into the camera's view", "calm"),
+    "tracking": Words("TRACKING", "the camera sees the body", "good"),
+    "predicting": Words("PREDICTING", "not seen just now: carried on by prediction", "warn"),
+    "lost": Words("LOST", "come back into view", "lost"),
+}
 ROBOT_WORDS: dict[str, Words] = {
     "": Words("NO ROBOT", "nothing is driven", "off"),
     "DISARMED": Words("DISARMED", "rests; A arms it", "off"),
