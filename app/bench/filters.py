@@ -11,8 +11,8 @@ from typing import Protocol
 
 import numpy as np
 
+from models.filtered_motion import VELOCITY_TRUSTED_S
 from models.one_euro import OneEuroFilter
-from models.temporal import VELOCITY_TRUSTED_S
 from models.window import SLOT_RATE_HZ
 
 _TRUSTED_FRAMES = round(VELOCITY_TRUSTED_S * SLOT_RATE_HZ)

@@ -27,6 +27,12 @@ class BenchSettings:
     table of their own; "ablation: all" is what the others there are compared with."""
     network: Path | None = None
     """temporal: ONNX file of the product's temporal stage, instead of the one that ships."""
+    body: bool = False
+    """temporal: bodies instead of hands, on motion capture of a person nobody learned from and on footage."""
+    bvh: Path | None = None
+    """temporal --body: directory of CMU's .bvh files (default: body/cmu_bvh in --data)."""
+    views: Path | None = None
+    """temporal --body: pose2sim's folder Demo_SinglePerson (default: that of an installed pose2sim)."""
     backend: Literal["all"] | None = None
     """temporal: all compares and times the ways to compute the network (CPU, CUDA, TensorRT) instead."""
     source: str | None = None
@@ -43,6 +49,10 @@ def refuse_others(benchmark: Benchmark, settings: BenchSettings) -> None:
     """
     if benchmark != "temporal" and (settings.runs or settings.network is not None):
         raise UsageError(f"--runs and --network are for bench temporal; bench {benchmark} takes neither")
+    if benchmark != "temporal" and settings.body:
+        raise UsageError(f"--body is for bench temporal; bench {benchmark} takes none")
+    if not settings.body and (settings.bvh is not None or settings.views is not None):
+        raise UsageError("--bvh and --views are for bench temporal --body")
     if benchmark != "temporal" and settings.backend is not None:
         raise UsageError(f"--backend is for bench temporal; bench {benchmark} takes none")
     if benchmark != "latency" and settings.source is not None:

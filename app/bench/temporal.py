@@ -60,11 +60,17 @@ def run_temporal(settings: BenchSettings) -> list[str]:
         UsageError: of --runs, or a flag of another benchmark.
         AppError, ModelError: another setting, a file or a package is unusable.
     """
+    if settings.body and settings.backend is not None:
+        raise UsageError("--backend is for hands: leave out --body")
     if settings.backend is not None:
         from app.bench.backends import run_backends
 
         return run_backends(settings)
     refuse_others("temporal", settings)
+    if settings.body:
+        from app.bench.body import run_body
+
+        return run_body(settings)
     # Read once, when torch is loaded: threads that spin while they wait take the cores from each other.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     # Whatever is wrong is better found now than in ten minutes.
