@@ -67,9 +67,9 @@ class Teleop:
 class Replay:
     """Run a recording through the pipeline again, by default from what the detector said when it was made.
 
-    Takes the flags of teleop, but for --source; --hand, --mirror, --temporal, --network, --horizon-ms and
-    --operator are as they were recorded where they are left out. With --no-realtime and the same settings the
-    same comes out, to the last bit."""
+    Takes the flags of teleop, but for --source; --hand, --body, --mirror, --temporal, --network,
+    --body-network, --horizon-ms and --operator are as they were recorded where they are left out. With
+    --no-realtime and the same settings the same comes out, to the last bit."""
 
     directory: tyro.conf.Positional[Path]
     """A folder made with teleop --record."""
@@ -329,6 +329,8 @@ def _teleop(settings: TeleopSettings, recording: Path | None = None) -> int:
     result = run_teleop(settings, recording=recording)
     for hand, counts in result.report["hands"].items():
         print(f"{hand} hand: detected in {counts['detected']} of {counts['frames']} frames")
+    if (counts := result.report.get("body")) is not None:
+        print(f"body: detected in {counts['detected']} of {counts['frames']} frames")
     for kind, path in result.files:
         print(f"{kind}: {path}")
     return 0
@@ -378,8 +380,12 @@ def _parse_replay(arguments: list[str]) -> Replay:
     default = Replay(asked.directory, settings=recorded)
     replay: Replay = _cli(Replay, arguments, "launch.py replay", Replay.__doc__, default)
     settings = replay.settings
+    # Nobody asked for networks that were only recorded.
     if settings.temporal != "posebert" and settings.network == recorded.network:
-        settings = dataclasses.replace(settings, network=None)  # nobody asked for it
+        settings = dataclasses.replace(settings, network=None)
+    unused = not settings.body or settings.temporal != "posebert"
+    if unused and settings.body_network == recorded.body_network:
+        settings = dataclasses.replace(settings, body_network=None)
     return dataclasses.replace(replay, settings=settings)
 
 

@@ -10,6 +10,8 @@ import time
 import numpy as np
 from tqdm import tqdm
 
+from app.body_run import BodyRun
+from app.body_trace import BODY_STAGES
 from app.booth.gate import BoothGate
 from app.booth.status import BoothStatus
 from app.calibrate.hand_settings import CalibrateHandSettings
@@ -23,14 +25,16 @@ from app.interrupt import Interrupt
 from app.live_calibration import GUEST, LiveCalibration
 from app.opencv import cv2
 from app.overrun import Overruns
-from app.overview import OverviewFrame, OverviewRecorder
+from app.overview import BodyOverview, OverviewFrame, OverviewRecorder
 from app.recorder import Recorder
 from app.run_dir import RECORDINGS
 from app.seeing import Gap, Sight, Sights
 from app.settings import TeleopSettings
 from app.sources.base import EndOfSource, SourceFacts
-from app.timing import StageTimer
+from app.timing import FrameRate, StageTimer
 from app.trace import STAGES
+from app.wrist_run import WristRun
+from models.body_observation import BodyObservation
 from models.observation import Hand, Observation
 from models.window import SLOT_RATE_HZ
 
@@ -66,6 +70,7 @@ class FrameLoop:
         clock: Clock,
         hands: dict[Hand, HandRun],
         interrupt: Interrupt,
+        body: BodyRun | None = None,
     ) -> None:
         self.timer = StageTimer()
         self.eyes = eyes
@@ -77,11 +82,14 @@ class FrameLoop:
         self.booth: BoothGate | None = None
         self.booth_status: BoothStatus | None = None
         self.calibration: LiveCalibration | None = None
+        self.wrists: WristRun | None = None
         self._settings = settings
         self._source = source
         self._clock = clock
         self._hands = hands
-        self._maker = SnapshotMaker(hands)
+        self._body = body
+        self._rate = FrameRate()
+        self._maker = SnapshotMaker(hands, body)
         self._interrupt = interrupt
         self._other_hand_frames = 0
         self._other_hand = False
@@ -92,6 +100,11 @@ class FrameLoop:
         self._t_last_arrival_ns = 0
         # Sending to a simulation in lock-step moves the simulation: that is not the pipeline's time.
         self._send_stage = "publish" if settings.realtime else "simulate"
+
+    @property
+    def rate_hz(self) -> float | None:
+        """Frames a second that went through the pipeline; None before the second."""
+        return self._rate.rate_hz
 
     def run(self) -> None:
         """Process frames; a progress bar shows how far a source of known length is."""
@@ -127,6 +140,7 @@ class FrameLoop:
         t_taken_ns = self._clock.now_ns()
         self._t_last_capture_ns = frame.t_capture_ns
         self._t_last_arrival_ns = t_taken_ns
+        self._rate.count(time.monotonic_ns())
         self._note(sight.notice)
         self._other_hand = sight.other_hand
         self.frames += 1
@@ -144,18 +158,30 @@ class FrameLoop:
                 hand_run.lane.remember(earlier[hand])
             result = hand_run.drive(sight.observations[hand], timer, self._send_stage)
             published_ns = result.message.t_publish_ns
+        if self._body is not None and sight.body is not None:
+            for overtaken_body in sight.earlier_bodies:
+                self._body.lane.remember(overtaken_body)
+            seen = sight.body.result()  # the hands are with their robots: who waits here delays no robot
+            timer.add("body_detect", seen.detect_ms)
+            body_ns = self._body.follow(seen.observation, timer).message.t_publish_ns
+            published_ns = published_ns or body_ns
+        if self.wrists is not None:
+            self.wrists.tell(self._hands, self._body, self._clock.now_ns(), timer)
         stage_ms = timer.end_frame()
         if realtime:
             age_ms = (published_ns - frame.t_capture_ns) * 1e-6
             self.overruns.add(stage_ms, age_ms)
         else:
-            age_ms = sum(stage_ms.get(stage, 0.0) for stage in STAGES)
+            stages = STAGES if self._hands else BODY_STAGES
+            age_ms = sum(stage_ms.get(stage, 0.0) for stage in stages)
         for hand_run in self._hands.values():
             hand_run.account(frame, stage_ms, age_ms)
+        if self._body is not None:
+            self._body.account(frame, stage_ms, realtime)
         if self.calibration is not None:
             self.calibration.look()
         if self.recorder is not None:
-            self.recorder.frame(sight, self._hands, stage_ms)
+            self.recorder.frame(sight, self._hands, stage_ms, self._body)
         self._warn_of_other_hand()
         self._keep_and_show(frame, stage_ms, age_ms)
 
@@ -184,6 +210,7 @@ class FrameLoop:
             self.overview.add(
                 frame,
                 [OverviewFrame.of(run.result, run.state) for run in self._hands.values() if run.result],
+                BodyOverview.of(self._body.result) if self._body and self._body.result else None,
             )
         if due:
             self._show(frame.image, stage_ms, age_ms)
@@ -205,6 +232,7 @@ class FrameLoop:
             recording_note="" if recorder is None else recorder.status,
             booth=self.booth_status,
             calibration=None if self.calibration is None else self.calibration.view,
+            arm_led=None if self.wrists is None else self.wrists.wrists.engaged,
         )
         self.console.show(snapshot)
 
@@ -239,9 +267,13 @@ class FrameLoop:
             missing = self._admitted(t_missing_ns, missing)
         for hand, hand_run in self._hands.items():
             hand_run.drive(missing[hand], self.timer, "publish")
+        if self._body is not None:
+            self._body.follow(BodyObservation.missing(t_missing_ns, self._source.size_px), self.timer)
+        if self.wrists is not None:
+            self.wrists.tell(self._hands, self._body, self._clock.now_ns(), self.timer)
         self.timer.drop_frame()
         if self.recorder is not None:
-            self.recorder.gap(self._hands)
+            self.recorder.gap(self._hands, self._body)
         self._show(None)
 
     def _operator_quits(self) -> bool:
@@ -257,17 +289,26 @@ class FrameLoop:
         t_now_s = time.monotonic()
         held_up, self._t_polled_s = t_now_s - self._t_polled_s > HELD_UP_S, t_now_s
         for command in commands:
-            if held_up and command.name in MOVING_COMMANDS:
+            if held_up and self._moves(command):
                 logger.warning("%s was asked for while nothing went on; ask again", command.name)
             else:
                 self._obey(command)
         return False
+
+    def _moves(self, command: Command) -> bool:
+        """Whether a robot or an arm may move for it."""
+        engages = self.wrists is not None and not self.wrists.wrists.engaged
+        return command.name in MOVING_COMMANDS or (command.name == "clutch" and engages)
 
     def _obey(self, command: Command) -> None:
         self._refusal = ""
         if self.calibration is not None and command.name in MOVING_COMMANDS:
             self.calibration.cancel()
             self.calibration = None
+        if self.wrists is not None:
+            self.wrists.heed(command.name)
+        elif command.name == "clutch":
+            self._refusal = "the clutch is for an arm: start with --publish tcp://127.0.0.1:5580"
         if self.booth is not None:
             self.booth.heed(command.name)
             if command.name == "arm":
@@ -293,6 +334,9 @@ class FrameLoop:
         if self.calibration is not None and not self.calibration.note:
             self.calibration.cancel()
             return
+        if not self._hands:
+            self._refusal = "no hand is followed: start with --hand right or left to calibrate one"
+            return
         if self.recorder is not None and self.recorder.running:
             self._refusal = "end the recording first (R): it holds for one calibration"
             return
@@ -315,7 +359,10 @@ class FrameLoop:
             return self._refusal
         if self.calibration is not None and self.calibration.note:
             return self.calibration.note
-        if any(run.lane.temporal.facts().get("failed") for run in self._hands.values()):
+        stages = [run.lane.temporal.facts() for run in self._hands.values()]
+        if self._body is not None:
+            stages.append(self._body.lane.temporal.facts())
+        if any(facts.get("failed") for facts in stages):
             return "the GPU failed: poses are computed on the CPU now"
         if self._other_hand:
             other = "left" if self._settings.hand == "right" else "right"

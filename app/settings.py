@@ -10,9 +10,10 @@ from app.errors import UsageError
 from models.observation import Hand
 from robot import RobotError
 from robot.endpoint import parse_endpoint
+from robot.publisher import parse_publish_address
 from robot.scene import ObjectKind
 
-HandChoice = Literal["right", "left", "both"]
+HandChoice = Literal["right", "left", "both", "none"]
 TemporalChoice = Literal["posebert", "one-euro", "none"]
 BackendChoice = Literal["auto", "cpu", "cuda", "tensorrt"]
 
@@ -24,7 +25,9 @@ class TeleopSettings:
     source: str = "webcam"
     """webcam[:N], synthetic[:SEED], a video file, a stream URL, or a recording (PATH.rec)."""
     hand: HandChoice = "right"
-    """The operator's hand that drives the robot hand."""
+    """The operator's hand that drives the robot hand; none, for --body alone, drives none."""
+    body: bool = False
+    """Follow the operator's body, too; --hand none follows the body alone. It moves no robot hand."""
     robot: str = "sim"
     """sim starts a simulated Allegro; none sends nothing; tcp://HOST:PORT is a running robot server."""
     keys: Path | None = None
@@ -40,6 +43,10 @@ class TeleopSettings:
     passes detections on as they are."""
     network: Path | None = None
     """ONNX file of a trained network for posebert, instead of the one that ships."""
+    body_network: Path | None = None
+    """ONNX file of a network trained for bodies, instead of the one that ships."""
+    smpl: Path | None = None
+    """--body: an SMPL file of your own (.pkl or .npz), instead of the open body."""
     horizon_ms: str = "auto"
     """How far past the capture of a frame the robot aims: auto makes up for the time passed since; 0 sends
     the pose as seen; N aims N milliseconds past capture, as far as the temporal stage looks ahead."""
@@ -60,6 +67,24 @@ class TeleopSettings:
     """Arm a robot at tcp://… by itself, as is always done for sim. Without it: key a in the window."""
     booth: bool = False
     """For visitors: whoever holds up an open palm drives the robot until the hand is gone. Full screen."""
+    publish: str | None = None
+    """Publish wrists, hands and the body on this address, for example tcp://127.0.0.1:5580; see docs/arms.md
+    and docs/protocol.md."""
+    publish_keys: Path | None = None
+    """Folder with the keys of a server, so that --publish may be reached from other machines; see keys."""
+    clutch: Literal["open", "closed"] = "open"
+    """--publish: closed lets the wrist lead the arm from the first frame; open, from key W in the window."""
+    arm_scale: float = 1.0
+    """--publish: metres the arm moves for each metre of the wrist."""
+    arm_rotation: float = 1.0
+    """--publish: share of the wrist's turn that the arm makes, 0 to 1."""
+    arm_view: Literal["along", "mirror"] = "along"
+    """--publish: along, the arm looks where the operator looks; mirror, it faces the operator like a mirror
+    image."""
+    arm_yaw_deg: float = 0.0
+    """--publish: how far the arm's base is turned from that view about its vertical."""
+    arm_box_m: float = 0.4
+    """--publish: how far the arm may go from its start along each axis, metres."""
     max_frames: int | None = None
     """Stop after this many frames."""
     trace: Path | None = None
@@ -74,10 +99,14 @@ class TeleopSettings:
     """Where a headless run puts report.json, trace.npz and overview.mp4 (default: a new folder in runs/)."""
     hand_model: Path | None = None
     """hand_landmarker.task to use instead of the one fetched on first use."""
+    body_model: Path | None = None
+    """pose_landmarker_full.task to use instead of the one fetched on first use."""
 
     @property
     def hands(self) -> tuple[Hand, ...]:
         """The hands asked for, right first."""
+        if self.hand == "none":
+            return ()
         return ("right", "left") if self.hand == "both" else (self.hand,)
 
 
@@ -93,6 +122,7 @@ def check_settings(settings: TeleopSettings) -> None:
             parse_endpoint(settings.robot)
         except RobotError as error:
             raise UsageError(f"--robot is sim, none or tcp://HOST:PORT, not {settings.robot!r}") from error
+    _check_body_settings(settings)
     if settings.keys is not None and not settings.robot.startswith("tcp://"):
         raise UsageError(f"--keys is for --robot tcp://HOST:PORT; {settings.robot} takes none")
     if settings.scene != "none" and settings.robot != "sim":
@@ -116,6 +146,43 @@ def check_settings(settings: TeleopSettings) -> None:
         raise UsageError(
             "--no-realtime runs on the file's clock, which a robot server does not; use --robot sim"
         )
+
+
+_ARM_FLAGS = ("arm_scale", "arm_rotation", "arm_view", "arm_yaw_deg", "arm_box_m")
+
+
+def _check_body_settings(settings: TeleopSettings) -> None:
+    if settings.hand == "none":
+        if not settings.body:
+            raise UsageError("--hand none is for --body alone: add --body, or name a hand")
+        if settings.robot.startswith("tcp://"):
+            raise UsageError(f"--robot {settings.robot} is driven by a hand: name it with --hand")
+        for flag in ("booth", "arm", "operator"):
+            if getattr(settings, flag):
+                raise UsageError(f"--{flag} is for hands: name one with --hand, or leave out --{flag}")
+        if settings.scene != "none":
+            raise UsageError("--scene is for hands: name one with --hand, or leave out --scene")
+    if settings.smpl is not None and not settings.body:
+        raise UsageError("--smpl is for --body: add it, or leave out --smpl")
+    if settings.body_network is not None and (not settings.body or settings.temporal != "posebert"):
+        raise UsageError("--body-network is for --body with --temporal posebert")
+    _check_publish_settings(settings)
+
+
+def _check_publish_settings(settings: TeleopSettings) -> None:
+    if settings.publish is None:
+        plain = TeleopSettings()
+        for name in ("publish_keys", "clutch", *_ARM_FLAGS):
+            if getattr(settings, name) != getattr(plain, name):
+                flag = name.replace("_", "-")
+                raise UsageError(f"--{flag} is for --publish tcp://HOST:PORT: add it, or leave out --{flag}")
+        return
+    try:
+        parse_publish_address(settings.publish)
+    except RobotError as error:
+        raise UsageError(
+            f"--publish is tcp://HOST:PORT with a port up to 65535, not {settings.publish!r}"
+        ) from error
 
 
 def parse_horizon_ms(text: str) -> float | None:

@@ -10,6 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from app.body_lane import BodyLane
+from app.body_run import BodyRun
+from app.body_trace import BodyTrace
 from app.booth.gate import BoothGate
 from app.console.link import Console, ConsoleLink
 from app.display import choose_headless
@@ -26,16 +29,22 @@ from app.memory import leave_alone_what_stays
 from app.operator_retargeting import OperatorRetargeter, load_retargeter
 from app.overview import OverviewRecorder
 from app.recorder import Recorder
-from app.report import RunStatistics, build_report, plain_settings, save_report
+from app.report import FrameCounts, RunStatistics, build_report, plain_settings
 from app.robot_port import RobotPort, open_robot
 from app.run_camera import RunCamera
 from app.run_dir import make_run_dir
-from app.settings import TeleopSettings, check_settings
+from app.run_files import save_run
+from app.settings import BackendChoice, TeleopSettings, check_settings
 from app.sources.base import Source, SourceFacts
 from app.trace import Trace
 from app.window import ObservationWindow
+from app.wrist_run import WristRun, workspace_of
+from models.body_model import BodyModel
+from models.body_temporal import load_body_temporal
 from models.observation import Hand
 from models.temporal import load_temporal
+from robot.keys import read_server_keys
+from robot.publisher import Publisher
 from robot.scene import ObjectKind
 
 logger = logging.getLogger(__name__)
@@ -82,6 +91,7 @@ def run_teleop(
     if recording is not None:
         settings = replace(settings, source=str(recording))
     check_settings(settings)
+    workspace_of(settings)
     headless = open_console is None and choose_headless(settings.headless, settings.window)
     for path in (settings.trace, settings.report):
         if path is not None:
@@ -94,8 +104,12 @@ def run_teleop(
         hands = {
             hand: _set_up(hand, settings, inputs, headless, open_robot, stack) for hand in settings.hands
         }
+        publisher = _open_publisher(settings, stack)
+        body = _set_up_body(settings, inputs, headless, publisher, stack) if settings.body else None
         interrupt = Interrupt()
-        loop = FrameLoop(settings, inputs.source, inputs.eyes, inputs.clock, hands, interrupt)
+        loop = FrameLoop(settings, inputs.source, inputs.eyes, inputs.clock, hands, interrupt, body)
+        if publisher is not None:
+            loop.wrists = WristRun.of(settings, publisher)
 
         run_dir = make_run_dir(settings.run_dir) if headless else None
         if run_dir is not None and settings.video:
@@ -104,7 +118,7 @@ def run_teleop(
             )
             stack.callback(loop.overview.stop)
         loop.recorder = Recorder(
-            inputs.source, lambda: _run_facts(settings, inputs, hands), settings.realtime
+            inputs.source, lambda: _run_facts(settings, inputs, hands, body), settings.realtime
         )
         stack.callback(loop.recorder.stop)
         if settings.record is not None:
@@ -116,7 +130,7 @@ def run_teleop(
             title = f"PoseHand  {inputs.source.name}"
             loop.console = (open_console or ConsoleLink)(title, endpoints, settings.keys, settings.booth)
             stack.callback(loop.console.close)
-        return _run(loop, settings, inputs.source, hands, run_dir, interrupt)
+        return _run(loop, settings, inputs.source, hands, body, run_dir, interrupt)
 
 
 def _set_up(
@@ -129,9 +143,7 @@ def _set_up(
 ) -> HandRun:
     """One hand's lane and robot, closed by `stack`."""
     # First: what is to run on a GPU may have to be compiled, which no robot should have to wait for.
-    # What is chosen by its speed is not the same every time, as runs on a file's clock have to be.
-    backend = "cpu" if settings.backend == "auto" and not settings.realtime else settings.backend
-    temporal = load_temporal(settings.temporal, settings.network, backend)
+    temporal = load_temporal(settings.temporal, settings.network, _backend(settings))
     stack.callback(temporal.close)
     scene = settings.object if settings.scene == "table" else "none"
     robot = open_robot(settings.robot, hand, settings.realtime, settings.arm, settings.keys, scene)
@@ -145,13 +157,51 @@ def _set_up(
         *inputs.lane_times(hand),
         camera,
     )
-    # What has no end would fill the memory with rows that nobody asked for.
-    keep_trace = settings.trace is not None or (headless and inputs.source.frame_count is not None)
+    keep_trace = _keeps_trace(settings, inputs, headless)
     trace = Trace(lane.temporal.horizon_s, lane.retargeter.joint_names) if keep_trace else None
     return HandRun(lane, robot, RunStatistics(), trace, inputs.truth_m if hand == "right" else None)
 
 
-def _run_facts(settings: TeleopSettings, inputs: Inputs, hands: dict[Hand, HandRun]) -> dict[str, Any]:
+def _open_publisher(settings: TeleopSettings, stack: contextlib.ExitStack) -> Publisher | None:
+    """Where others are told of the operator, closed by `stack`."""
+    if settings.publish is None:
+        return None
+    keys = None if settings.publish_keys is None else read_server_keys(settings.publish_keys)
+    publisher = Publisher(settings.publish, keys)
+    stack.callback(publisher.close)
+    return publisher
+
+
+def _set_up_body(
+    settings: TeleopSettings,
+    inputs: Inputs,
+    headless: bool,
+    publisher: Publisher | None,
+    stack: contextlib.ExitStack,
+) -> BodyRun:
+    """The body's lane, closed by `stack`."""
+    own = None if settings.smpl is None else BodyModel.from_smpl(settings.smpl)
+    temporal = load_body_temporal(settings.temporal, settings.body_network, _backend(settings), own)
+    stack.callback(temporal.close)
+    camera = RunCamera(inputs.source.size_px, inputs.calibration.camera)
+    lane = BodyLane(temporal, inputs.body_clock, camera)
+    trace = BodyTrace(temporal.horizon_s) if _keeps_trace(settings, inputs, headless) else None
+    return BodyRun(lane, FrameCounts(), trace, publisher)
+
+
+def _backend(settings: TeleopSettings) -> BackendChoice:
+    """What is chosen by its speed is not the same every time, as runs on a file's clock have to be."""
+    return "cpu" if settings.backend == "auto" and not settings.realtime else settings.backend
+
+
+def _keeps_trace(settings: TeleopSettings, inputs: Inputs, headless: bool) -> bool:
+    """What has no end would fill the memory with rows that nobody asked for."""
+    return settings.trace is not None or (headless and inputs.source.frame_count is not None)
+
+
+def _run_facts(
+    settings: TeleopSettings, inputs: Inputs, hands: dict[Hand, HandRun], body: BodyRun | None
+) -> dict[str, Any]:
     """What a recording that begins now tells of the run it is made in."""
     operators = {
         hand: run.lane.retargeter.operator
@@ -159,12 +209,16 @@ def _run_facts(settings: TeleopSettings, inputs: Inputs, hands: dict[Hand, HandR
         if isinstance(run.lane.retargeter, OperatorRetargeter)
     }
     names = {operator.name for operator in operators.values()}
-    network = None if settings.network is None else settings.network.absolute()
+    files = {name: getattr(settings, name) for name in ("network", "body_network", "smpl")}
+    given = {name: path.absolute() for name, path in files.items() if path is not None}
+    recorded = replace(settings, operator=next(iter(names), None), **given)
+    stages = [run.lane.temporal for run in hands.values()]
+    horizon_s = body.lane.temporal.horizon_s if body is not None and not stages else stages[0].horizon_s
     return {
-        "settings": plain_settings(replace(settings, operator=next(iter(names), None), network=network)),
+        "settings": plain_settings(recorded),
         "calibration": replace(inputs.calibration, operators=operators).plain(),
-        "horizon_s": next(iter(hands.values())).lane.temporal.horizon_s.tolist(),
-        "backend": {hand: run.lane.temporal.facts() for hand, run in hands.items()},
+        "horizon_s": horizon_s.tolist(),
+        "backend": _backends(hands, body),
         "versions": package_versions(),
         "machine": describe_machine(),
     }
@@ -175,6 +229,7 @@ def _run(
     settings: TeleopSettings,
     source: SourceFacts,
     hands: dict[Hand, HandRun],
+    body: BodyRun | None,
     run_dir: Path | None,
     interrupt: Interrupt,
 ) -> RunResult:
@@ -192,9 +247,14 @@ def _run(
             {hand: _delays_ms(run.lane.horizon) for hand, run in hands.items()},
             counters,
             time.monotonic() - started_s,
+            loop.rate_hz,
+            None if body is None else body.statistics,
         )
-        report["backend"] = {hand: run.lane.temporal.facts() for hand, run in hands.items()}
-        return RunResult(report, _save(report, settings, loop, hands, run_dir))
+        report["backend"] = _backends(hands, body)
+        if loop.wrists is not None:
+            publisher = loop.wrists.publisher
+            report["published"] = {"endpoint": publisher.endpoint, "messages": publisher.sent}
+        return RunResult(report, save_run(report, settings, loop, hands, body, run_dir))
 
     try:
         leave_alone_what_stays()
@@ -222,6 +282,14 @@ def _run(
     return results(counters)
 
 
+def _backends(hands: dict[Hand, HandRun], body: BodyRun | None) -> dict[str, dict[str, str | int]]:
+    """On what each temporal stage is computed."""
+    backends: dict[str, dict[str, str | int]] = {
+        hand: run.lane.temporal.facts() for hand, run in hands.items()
+    }
+    return backends if body is None else {**backends, "body": body.lane.temporal.facts()}
+
+
 def _delays_ms(horizon: Horizon) -> dict[str, float]:
     return {"camera": round(horizon.camera_ms, 2), "actuator": round(horizon.actuator_ms, 2)}
 
@@ -230,30 +298,3 @@ def _disarm(hands: dict[Hand, HandRun]) -> None:
     """Let go of the robots before the results are written, which can take a while."""
     for hand_run in hands.values():
         hand_run.robot.close()
-
-
-def _save(
-    report: dict[str, Any],
-    settings: TeleopSettings,
-    loop: FrameLoop,
-    hands: dict[Hand, HandRun],
-    run_dir: Path | None,
-) -> list[tuple[str, Path]]:
-    """Write report, traces and video where they were asked for."""
-    files: list[tuple[str, Path]] = []
-    for path in (settings.report, run_dir and run_dir / "report.json"):
-        if path is not None:
-            save_report(report, path)
-            files.append(("report", path))
-    for path in (settings.trace, run_dir and run_dir / "trace.npz"):
-        for number, (hand, hand_run) in enumerate(hands.items()):
-            if path is not None and hand_run.trace is not None:
-                trace_path = path if number == 0 else path.with_stem(f"{path.stem}_{hand}")
-                hand_run.trace.save(trace_path)
-                files.append(("trace", trace_path))
-    if loop.overview is not None:
-        with Interrupt() as interrupt:  # Ctrl-C now only cuts the video short
-            files.append(("video", loop.overview.compose(interrupt)))
-    if loop.recorder is not None:
-        files.extend(("recording", directory) for directory in loop.recorder.directories)
-    return files

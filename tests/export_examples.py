@@ -112,7 +112,7 @@ def write_recording(
     with RecordingWriter(directory, size_px, 30.0, blocking=True, source="camera 0", run=facts) as writer:
         for frame in frames:
             writer.write(frame)
-        writer.write_hands(list(records))
+        writer.write_records(list(records))
     return directory
 
 

@@ -109,7 +109,7 @@ def same(one: object, other: object) -> bool:
 
 def write(directory: Path, records: list[HandRecord], run: dict = RUN) -> Path:
     with RecordingWriter(directory, (64, 48), 30.0, blocking=True, run=run) as writer:
-        writer.write_hands(records)
+        writer.write_records(records)
     assert not writer.error
     return directory
 
@@ -177,7 +177,7 @@ def test_a_disk_that_fills_up_ends_the_recording_and_leaves_what_there_is(tmp_pa
 
     with RecordingWriter(tmp_path, (64, 48), 30.0, blocking=True, run=RUN, open_file=SmallDisk) as writer:
         for i in range(20):
-            writer.write_hands([record(i)])
+            writer.write_records([record(i)])
     assert "No space left" in writer.error
     reader = RecordingReader(tmp_path)
     records = list(reader.hands())
