@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import queue
+import threading
 import time
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
 
 from app.body_detector import BodyDetector
@@ -40,8 +42,14 @@ class BodyEyes:
 
     def __init__(self, detector: BodyDetector) -> None:
         self._detector = detector
-        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="see-body")
+        self._frames: queue.SimpleQueue[tuple[Frame, BodySight] | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
         self._newest: BodySight | None = None
+
+    @property
+    def unfinished(self) -> BodySight | None:
+        """What is still being looked for; None while there is nothing to do."""
+        return None if self._newest is None or self._newest.done() else self._newest
 
     @property
     def bad_frames(self) -> int:
@@ -50,14 +58,31 @@ class BodyEyes:
 
     def look(self, frame: Frame) -> BodySight:
         """Begin to look for the body in a frame."""
-        self._newest = self._pool.submit(self._detect, frame)
-        return self._newest
+        if self._thread is None:
+            # A daemon: Python would wait for any other at its end, and so for a detector that hangs.
+            self._thread = threading.Thread(target=self._run, name="see-body", daemon=True)
+            self._thread.start()
+        sight: BodySight = Future()
+        self._newest = sight
+        self._frames.put((frame, sight))
+        return sight
 
     def close(self, timeout_s: float) -> None:
         """End the thread; what takes longer than `timeout_s` is left behind. Safe to call twice."""
         if self._newest is not None:
             wait([self._newest], timeout_s)
-        self._pool.shutdown(wait=False, cancel_futures=True)
+            self._newest.cancel()
+        self._frames.put(None)
+
+    def _run(self) -> None:
+        while (task := self._frames.get()) is not None:
+            frame, sight = task
+            if not sight.set_running_or_notify_cancel():
+                continue
+            try:
+                sight.set_result(self._detect(frame))
+            except BaseException as error:  # noqa: BLE001 — raised again where the sight is waited for
+                sight.set_exception(error)
 
     def _detect(self, frame: Frame) -> SeenBody:
         started_ns = time.perf_counter_ns()

@@ -35,7 +35,8 @@ class Sight:
         notice: one sentence about the source or what it shows; empty while all is well.
         others: further hands in view, see `HandDetector.others`.
         other_hand: whether hands are in view, but none that was asked for.
-        body: the body in the frame, maybe still being looked for; None where nobody asks for it.
+        body: the body in the frame, maybe still being looked for; where hands do not wait for it, maybe that
+            in a frame before it; None where nobody asks for it.
         earlier_bodies: in frames before it that nobody has taken, oldest first.
     """
 
@@ -90,7 +91,8 @@ class Eyes:
 
     Reading and detecting hands share one thread: the next frame of a file is decoded while the one before it
     is on its way to the robot, a camera fills its own slot meanwhile, and a thread more would only wait. The
-    body is looked for in the same frame at the same time, on another processor; hands do not wait for it.
+    body is looked for in the same frame at the same time, on another processor; hands do not wait for it: in
+    real time nobody looks for it in frames that come before it was found, or not, in one before them.
 
     Attributes:
         skipped: frames the source gave up because newer ones were there.
@@ -118,6 +120,8 @@ class Eyes:
         self._body = body
         self._clock = clock
         self._realtime = realtime
+        self._hands_first = realtime and detector is not None
+        self._without_body = 0
         self._watch = SourceWatch(source.name, source.fps, source.live)
         self._next_index = 0
         self._slot: Slot[Sight] = Slot(_with_earlier)
@@ -133,7 +137,8 @@ class Eyes:
     def counters(self) -> dict[str, int]:
         """What was wrong with frames, by name."""
         looking = [eyes for eyes in (self._detector, self._body) if eyes is not None]
-        return {**asdict(self._watch.counters), "unusable": max(eyes.bad_frames for eyes in looking)}
+        counters = {**asdict(self._watch.counters), "unusable": max(eyes.bad_frames for eyes in looking)}
+        return counters if self._body is None else {**counters, "body_not_looked_for": self._without_body}
 
     def start(self) -> None:
         """Look from now on, on a thread; `next` then gives the newest."""
@@ -162,7 +167,7 @@ class Eyes:
                 sight = self._see(READ_TIMEOUT_S)
                 if sight is not None:
                     self._slot.put(sight)
-                    if sight.body is not None:
+                    if sight.body is not None and not self._hands_first:
                         sight.body.result()  # or frames would queue up before the slower of the detectors
         except BaseException as error:  # noqa: BLE001 — raised again where the frames are taken
             self._slot.end(error)
@@ -209,6 +214,10 @@ class Eyes:
     def _look_for_body(self, frame: Frame, fresh: bool) -> BodySight | None:
         if self._body is None:
             return None
+        unfinished = self._body.unfinished
+        if self._hands_first and unfinished is not None:
+            self._without_body += 1
+            return unfinished
         if fresh:
             return self._body.look(frame)
         return already_seen(BodyObservation.missing(frame.t_capture_ns, self._source.size_px))
@@ -216,9 +225,11 @@ class Eyes:
 
 def _with_earlier(older: Sight, newer: Sight) -> Sight:
     earlier = (*older.earlier, older.observations, *newer.earlier)
-    bodies = (*older.earlier_bodies, *_bodies(older), *newer.earlier_bodies)
+    bodies = (*older.earlier_bodies, *_bodies(older, newer), *newer.earlier_bodies)
     return replace(newer, earlier=earlier[-MOST_EARLIER:], earlier_bodies=bodies[-MOST_EARLIER:])
 
 
-def _bodies(sight: Sight) -> tuple[BodyObservation, ...]:
-    return () if sight.body is None else (sight.body.result().observation,)
+def _bodies(older: Sight, newer: Sight) -> tuple[BodyObservation, ...]:
+    if older.body is None or older.body is newer.body:
+        return ()
+    return (older.body.result().observation,)

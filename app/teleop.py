@@ -110,6 +110,7 @@ def run_teleop(
         loop = FrameLoop(settings, inputs.source, inputs.eyes, inputs.clock, hands, interrupt, body)
         if publisher is not None:
             loop.wrists = WristRun.of(settings, publisher)
+            stack.callback(loop.let_arm_rest)  # before the publisher closes
 
         run_dir = make_run_dir(settings.run_dir) if headless else None
         if run_dir is not None and settings.video:

@@ -33,6 +33,7 @@ from robot.wrist_subscriber import WristSubscriber
 
 FRAME_NS = 33_333_333
 SECONDS = 10.0
+BOX_M = 0.8  # of the made-up operator's target
 AHEAD = np.arange(8) * FRAME_NS
 
 
@@ -50,7 +51,7 @@ class MadeUpOperator:
 
     def __init__(self):
         # The arm's reach is to be met in here, so the box leaves it room.
-        self._publisher = WristPublisher(("right",), ArmWorkspace.of(box_m=(0.8, 0.8, 0.8)), engaged=True)
+        self._publisher = WristPublisher(("right",), ArmWorkspace.of(box_m=(BOX_M,) * 3), engaged=True)
         hand = HandModel.load()
         pinch_rad = touch_tips(hand, "index", np.zeros((15, 3)))
         retargeter = retarget.load("allegro_right")
@@ -87,7 +88,7 @@ class MadeUpOperator:
 
 
 def demo():
-    arm, operator, follower = arm_kinematics(), MadeUpOperator(), ArmFollower()
+    arm, operator, follower = arm_kinematics(), MadeUpOperator(), ArmFollower(box_m=BOX_M)
     view, rows = ArmView("right", (640, 512)), []
     video = cv2.VideoWriter("arm.mp4", cv2.VideoWriter.fourcc(*"mp4v"), 15.0, (640, 512))
     with ArmSimulation("right") as simulation:
@@ -128,8 +129,8 @@ def demo():
         sys.exit("the arm does not follow")
 
 
-def follow(address):
-    arm, follower = arm_kinematics(), ArmFollower()
+def follow(address, box_m):
+    arm, follower = arm_kinematics(), ArmFollower(box_m)
     view, solver = ArmView("right", (640, 512)), ArmSolver(arm)
     with ArmSimulation("right") as simulation, WristSubscriber(address, "right") as operator:
         hand_rad = simulation.spec.home_rad
@@ -156,11 +157,12 @@ def follow(address):
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("address", nargs="?", help="what teleop was told to --publish on; none is the demo")
 parser.add_argument("--demo", action="store_true", help="a made-up wrist, as without an address")
+parser.add_argument("--box-m", type=float, default=0.4, help="how far the arm may go along each axis, metres")
 arguments = parser.parse_args()
 if arguments.address is None or arguments.demo:
     demo()
 else:
     try:
-        follow(arguments.address)
+        follow(arguments.address, arguments.box_m)
     except KeyboardInterrupt:
         print("ended")

@@ -21,8 +21,7 @@ from models.body_keypoints import NUM_BODY_JOINTS
 from models.body_model import BodyModel
 from models.body_window import BodyWindow
 from models.canonical import Array, encode_6d, namespace, rays_of_pixels, to_canonical
-from models.posebert_input import Layout, NetworkInput, nearest_observed, set_offset, start_pose
-from models.window import SLOT_PERIOD_NS, WINDOW_SLOTS
+from models.posebert_input import Layout, SlotEncoder, start_pose
 
 BODY_IN_DIM: dict[Layout, int] = {"paper": 6 + 48, "full": 6 + 48 + 48 + 34 + 3 + 16 + 17 + 1}
 BODY_POSE_DIM = NUM_BODY_JOINTS * 6 + 3  # rotations in 6D, then the hip's location
@@ -106,8 +105,8 @@ def seen_from_camera(keypoints_m: Array, rays: Array, visibility: Array, hip_m: 
     return moved - moved[..., :1, :]
 
 
-class BodyEncoder:
-    """Turns windows into network input; what was worked out for a detection is kept while it is in view."""
+class BodyEncoder(SlotEncoder[BodyWindow]):
+    """Of bodies."""
 
     def __init__(self, body: BodyModel, layout: Layout, future: int) -> None:
         """
@@ -116,43 +115,17 @@ class BodyEncoder:
             layout: of the features.
             future: how many instants follow the window.
         """
+        super().__init__(layout, BODY_IN_DIM[layout], BODY_POSE_DIM, future)
         self._body = body
         self._lengths_m = mean_body_bone_lengths(body)
-        self._layout = layout
-        self._future = future
-        self._known: dict[int, tuple[np.ndarray, np.ndarray]] = {}  # by capture time: features, pose
 
-    def encode(self, window: BodyWindow) -> NetworkInput:
-        """Network input of a window with at least one observed slot."""
-        T = WINDOW_SLOTS
-        features = np.zeros((T, BODY_IN_DIM[self._layout]), dtype=np.float32)
-        poses = np.zeros((T, BODY_POSE_DIM), dtype=np.float32)
-        (seen,) = np.nonzero(window.observed)
-        self._learn(window, [int(i) for i in seen if int(window.t_capture_ns[i]) not in self._known])
-        current = [int(t_ns) for t_ns in window.t_capture_ns[seen]]
-        self._known = {t_ns: self._known[t_ns] for t_ns in current}
-        for i, t_ns in zip(seen, current, strict=True):
-            features[i], poses[i] = self._known[t_ns]
-        offset = np.where(window.observed, (window.t_capture_ns - window.t_ns) / SLOT_PERIOD_NS, 0.0)
-        features = set_offset(features, offset.astype(np.float32), self._layout)
-        start = poses[nearest_observed(window.observed, self._future)]
-        return NetworkInput(features[None], window.observed[None], start[None])
-
-    def reset(self) -> None:
-        """Forget all detections."""
-        self._known = {}
-
-    def _learn(self, window: BodyWindow, new: list[int]) -> None:
-        if not new:
-            return
+    def _described(self, window: BodyWindow, slots: list[int]) -> tuple[np.ndarray, np.ndarray]:
         camera = window.camera
-        rays = rays_of_pixels(window.keypoints_px[new], camera.focal_px, np.asarray(camera.centre_px))
+        rays = rays_of_pixels(window.keypoints_px[slots], camera.focal_px, np.asarray(camera.centre_px))
         features, location, guess = describe_bodies(
-            window.keypoints_m[new], rays, window.score[new], self._lengths_m, self._layout
+            window.keypoints_m[slots], rays, window.score[slots], self._lengths_m, self._layout
         )
-        poses = start_pose(fit_body_rotations(guess, self._body), location)
-        for i, feature, pose in zip(new, features, poses, strict=True):
-            self._known[int(window.t_capture_ns[i])] = feature.astype(np.float32), pose.astype(np.float32)
+        return features, start_pose(fit_body_rotations(guess, self._body), location)
 
 
 def mean_body_bone_lengths(body: BodyModel) -> np.ndarray:

@@ -37,12 +37,14 @@ class CameraPlace:
     Attributes:
         pitch_rad, roll_rad: standard deviations of how far it looks down and how askew it hangs.
         distance_m: least and most from the window's first hip; even in their logarithm.
+        nearest_m: who would come nearer is moved back all along the window; nobody walks through a camera.
         aside: most of how far from the middle of the picture, as x/z and y/z.
     """
 
     pitch_rad: float = 0.17
     roll_rad: float = 0.05
     distance_m: tuple[float, float] = (1.5, 6.0)
+    nearest_m: float = 1.0
     aside: tuple[float, float] = (0.35, 0.15)
 
 
@@ -67,6 +69,8 @@ def seen_by_a_camera(truth: Truth, place: CameraPlace, rng: torch.Generator) -> 
     hip_m = (truth.wrist_m - truth.wrist_m[:, :1]) @ R.transpose(-1, -2)[:, 0]
     aside = [distance_m * even(-limit, limit) for limit in place.aside]
     hip_m = hip_m + torch.stack([*aside, distance_m], -1)[:, None]
+    back_m = (place.nearest_m - hip_m[..., 2].amin(1)).clamp_min(0.0)
+    hip_m = torch.cat([hip_m[..., :2], hip_m[..., 2:] + back_m[:, None, None]], -1)
     pelvis = R @ truth.rotations[:, :, 0]
     return Truth(
         rotations=torch.cat([pelvis[:, :, None], truth.rotations[:, :, 1:]], 2),

@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from models.trajectory import SourceState
-from models.window import SLOT_PERIOD_NS
+from models.window import SLOT_PERIOD_NS, SlottedWindow
 
 FUTURE_SLOTS = 5  # instants past the newest frame, one slot apart
 
@@ -45,19 +45,6 @@ class Passthrough:
         self.value, self.rate = None, np.zeros(0)
 
 
-class Slots(Protocol):
-    """What windows of all kinds have, see models.window.Window."""
-
-    @property
-    def t_now_ns(self) -> int: ...
-
-    @property
-    def observed(self) -> np.ndarray: ...
-
-    @property
-    def t_capture_ns(self) -> np.ndarray: ...
-
-
 class FilteredMotion:
     """Follows the newest detection of window after window with a filter.
 
@@ -75,12 +62,12 @@ class FilteredMotion:
         """(D,) what the filter holds; None before the first detection and after a long gap."""
         return self._motion.value
 
-    def instants(self, window: Slots) -> np.ndarray:
+    def instants(self, window: SlottedWindow) -> np.ndarray:
         """(1+H,) int64 ns: the newest frame's, and those foreseen."""
         return window.t_now_ns + np.arange(FUTURE_SLOTS + 1, dtype=np.int64) * SLOT_PERIOD_NS
 
     def follow(
-        self, window: Slots, vector_of: Callable[[int], np.ndarray]
+        self, window: SlottedWindow, vector_of: Callable[[int], np.ndarray]
     ) -> tuple[SourceState, np.ndarray | None]:
         """Take in a window.
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from models.posebert_input import NetworkInput
 from models.poses import Poses
 from models.rotations import axis_angle_from_matrix, matrix_from_axis_angle
 from models.trajectory import SourceState
-from models.window import SLOT_PERIOD_NS
+from models.window import SLOT_PERIOD_NS, SlottedWindow
 
 # What is unseen for longer is lost: by then it can be anywhere.
 GAP_BRIDGED_S = 0.5
@@ -52,18 +52,7 @@ class Rejoining:
         return Poses(poses.t_ns, turns @ poses.rotations, poses.wrist_m + left[:, None] * self.shift_m)
 
 
-class SeenWindow(Protocol):
-    """What windows of hands and of bodies have in common; see `models.window.Window`."""
-
-    @property
-    def observed(self) -> np.ndarray: ...
-    @property
-    def t_capture_ns(self) -> np.ndarray: ...
-    @property
-    def t_now_ns(self) -> int: ...
-
-
-WindowT = TypeVar("WindowT", bound=SeenWindow)
+WindowT = TypeVar("WindowT", bound=SlottedWindow)
 TrajectoryT = TypeVar("TrajectoryT")
 
 

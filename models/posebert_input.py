@@ -1,13 +1,14 @@
 """What PoseBERT is given: features of each slot and the pose each slot's refinement starts from.
 
 The functions take numpy arrays or torch tensors, so training and the runtime share them; `WindowEncoder` is
-the runtime's, in numpy.
+the runtime's for hands, in numpy. `SlotEncoder` serves bodies, too.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Literal
+from typing import Generic, Literal, TypeVar
 
 import numpy as np
 
@@ -27,7 +28,7 @@ from models.fusion import fuse, image_hand
 from models.hand_model import HandModel
 from models.inverse_kinematics import fit_rotations
 from models.rotations import mirror_points
-from models.window import SLOT_PERIOD_NS, WINDOW_SLOTS, Window
+from models.window import SLOT_PERIOD_NS, WINDOW_SLOTS, SlottedWindow, Window
 
 Layout = Literal["paper", "full"]
 IN_DIM: dict[Layout, int] = {"paper": 63 + 6 + 42, "full": 63 + 6 + 63 + 42 + 3 + 20 + 2}
@@ -123,7 +124,7 @@ class NetworkInput:
     Attributes:
         features: (1,T,in_dim) float32, zero where not observed.
         observed: (1,T) bool.
-        start: (1,T+F,99) float32.
+        start: (1,T+F,P) float32.
     """
 
     features: np.ndarray
@@ -131,27 +132,35 @@ class NetworkInput:
     start: np.ndarray
 
 
-class WindowEncoder:
+WindowT = TypeVar("WindowT", bound=SlottedWindow)
+
+
+class SlotEncoder(ABC, Generic[WindowT]):
     """Turns windows into network input; what was worked out for a detection is kept while it is in view."""
 
-    def __init__(self, model: HandModel, layout: Layout, future: int) -> None:
+    def __init__(self, layout: Layout, in_dim: int, pose_dim: int, future: int) -> None:
         """
         Args:
-            model: the mean hand the network was trained with.
             layout: of the features.
+            in_dim: how many features a slot has.
+            pose_dim: how many numbers a pose has.
             future: how many instants follow the window.
         """
-        self._model = model
-        self._lengths_m = mean_bone_lengths(model)
         self._layout = layout
+        self._in_dim = in_dim
+        self._pose_dim = pose_dim
         self._future = future
         self._known: dict[int, tuple[np.ndarray, np.ndarray]] = {}  # by capture time: features, pose
 
-    def encode(self, window: Window) -> NetworkInput:
-        """Network input of a window with at least one observed slot; a left hand is mirrored to right."""
+    @abstractmethod
+    def _described(self, window: WindowT, slots: list[int]) -> tuple[np.ndarray, np.ndarray]:
+        """Features (n,in_dim) and poses (n,pose_dim) to begin with, of n observed slots."""
+
+    def encode(self, window: WindowT) -> NetworkInput:
+        """Network input of a window with at least one observed slot."""
         T = WINDOW_SLOTS
-        features = np.zeros((T, IN_DIM[self._layout]), dtype=np.float32)
-        poses = np.zeros((T, POSE_DIM), dtype=np.float32)
+        features = np.zeros((T, self._in_dim), dtype=np.float32)
+        poses = np.zeros((T, self._pose_dim), dtype=np.float32)
         (seen,) = np.nonzero(window.observed)
         self._learn(window, [int(i) for i in seen if int(window.t_capture_ns[i]) not in self._known])
         current = [int(t_ns) for t_ns in window.t_capture_ns[seen]]
@@ -167,22 +176,39 @@ class WindowEncoder:
         """Forget all detections."""
         self._known = {}
 
-    def _learn(self, window: Window, new: list[int]) -> None:
+    def _learn(self, window: WindowT, new: list[int]) -> None:
         if not new:
             return
+        for i, feature, pose in zip(new, *self._described(window, new), strict=True):
+            self._known[int(window.t_capture_ns[i])] = feature.astype(np.float32), pose.astype(np.float32)
+
+
+class WindowEncoder(SlotEncoder[Window]):
+    """Of hands; a left one is mirrored to a right one."""
+
+    def __init__(self, model: HandModel, layout: Layout, future: int) -> None:
+        """
+        Args:
+            model: the mean hand the network was trained with.
+            layout: of the features.
+            future: how many instants follow the window.
+        """
+        super().__init__(layout, IN_DIM[layout], POSE_DIM, future)
+        self._model = model
+        self._lengths_m = mean_bone_lengths(model)
+
+    def _described(self, window: Window, slots: list[int]) -> tuple[np.ndarray, np.ndarray]:
         camera = window.camera
-        keypoints_m = window.keypoints_m[new]
-        image_m = image_hand(keypoints_m, window.keypoints_px[new], window.depth_px[new])
-        rays = rays_of_pixels(window.keypoints_px[new], camera.focal_px, np.asarray(camera.centre_px))
+        keypoints_m = window.keypoints_m[slots]
+        image_m = image_hand(keypoints_m, window.keypoints_px[slots], window.depth_px[slots])
+        rays = rays_of_pixels(window.keypoints_px[slots], camera.focal_px, np.asarray(camera.centre_px))
         if window.hand == "left":
             keypoints_m, image_m = mirror_points(keypoints_m), mirror_points(image_m)
             rays = rays * np.array([-1.0, 1.0])
         features, location = describe(
-            keypoints_m, image_m, rays, window.score[new], self._lengths_m, self._layout
+            keypoints_m, image_m, rays, window.score[slots], self._lengths_m, self._layout
         )
-        poses = start_pose(fit_rotations(fuse(keypoints_m, image_m), self._model), location)
-        for i, feature, pose in zip(new, features, poses, strict=True):
-            self._known[int(window.t_capture_ns[i])] = feature.astype(np.float32), pose.astype(np.float32)
+        return features, start_pose(fit_rotations(fuse(keypoints_m, image_m), self._model), location)
 
 
 def mean_bone_lengths(model: HandModel) -> np.ndarray:

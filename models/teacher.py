@@ -128,8 +128,12 @@ class Teacher(ABC):
         truth = moved(truth, self.device)
         if clips is self.motion:
             truth = self.staged(truth)
-        location = self.figure.location(truth.wrist_m).flatten(0, 1).median(0).values
-        return torch.cat([encode_6d(truth.rotations.flatten(0, 1).mean(0)).flatten(), location])
+        R = truth.rotations.flatten(0, 1).mean(0)
+        return torch.cat([encode_6d(R).flatten(), self.usual_location(truth)])
+
+    def usual_location(self, truth: Truth) -> Tensor:
+        """(3,) the median of where such windows show the figure."""
+        return self.figure.location(truth.wrist_m).flatten(0, 1).median(0).values
 
     def staged(self, truth: Truth) -> Truth:
         """Motion that nobody filmed, in the frame of a camera."""
@@ -154,6 +158,10 @@ class HandTeacher(Teacher):
         self.figure: HandKinematics = HandKinematics(hand).to(self.device)
         self.fit = HandFit(hand).to(self.device)
         self.lengths_m = torch.as_tensor(mean_bone_lengths(hand), dtype=torch.float32, device=self.device)
+
+    def usual_location(self, truth: Truth) -> Tensor:
+        """Half a metre ahead, whatever the clips: where the baselines measured so far began."""
+        return torch.tensor([0.0, 0.0, 0.7], device=self.device)
 
     def varied(self, truth: Truth, seen: Seen) -> tuple[Truth, Seen]:
         """Rolled cameras, other proportions."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -12,6 +13,19 @@ from models.observation import Hand
 WINDOW_SLOTS = 64
 SLOT_RATE_HZ = 30
 SLOT_PERIOD_NS = 1_000_000_000 // SLOT_RATE_HZ
+
+
+class SlottedWindow(Protocol):
+    """What windows of hands and of bodies have in common; see `Window`."""
+
+    @property
+    def t_ns(self) -> np.ndarray: ...
+    @property
+    def observed(self) -> np.ndarray: ...
+    @property
+    def t_capture_ns(self) -> np.ndarray: ...
+    @property
+    def t_now_ns(self) -> int: ...
 
 
 @dataclass(frozen=True)

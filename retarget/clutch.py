@@ -82,9 +82,10 @@ class Clutch:
 
         Args:
             arm: where the arm is, from its start in base axes, if that is known: the target starts from
-                there. Otherwise it starts from where it rests.
+                there. Otherwise, or if that is no pose, it starts from where it rests.
         """
-        path = self.path if arm is None else PosePath.resting(arm, self.path.t_ns[:1])
+        told = None if arm is None else PosePath.resting(arm, self.path.t_ns[:1])
+        path = told if told is not None and told.sound else self.path
         return replace(self, engaged=True, reference=None, path=path)
 
     def disengage(self) -> Clutch:

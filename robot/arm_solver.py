@@ -26,7 +26,7 @@ from robot.arm_kinematics import REST_RAD, ArmKinematics, ArmPose
 LEVER_M = 0.25  # an error of a radian weighs as much as one of so many metres
 _DAMPING = 0.01  # m/rad; half of the motion along directions in which the arm is this close to singular
 _DAMPING_OF_ERROR_M = 1.0  # m²/rad² for each metre: a bound on how much the joints bend the wrist's way
-_MOST_M_S = 1.5  # cut of the error; twice the wrist's usual limits
+_MOST_M_S = 1.5  # cut of the error; above the wrist's usual limits
 _MOST_RAD_S = 4.0
 # Of the joints from the base; see above.
 _POSTURE_UPPER_RAD = np.array([np.inf, np.inf, np.inf, -0.20, np.inf, -0.15, np.inf])
@@ -58,7 +58,7 @@ class ArmSolver:
         pose, J = arm.pose_and_jacobian(self.q_rad)
         share = 1.0 - np.exp(-_GAIN_PER_S * dt_s)
         way_m = _cut(share * (goal.position_m - pose.position_m), _MOST_M_S * dt_s)
-        turn_rad = _cut(share * _turn_rad(pose.rotation, goal.rotation), _MOST_RAD_S * dt_s)
+        turn_rad = _cut(share * turn_between(pose.rotation, goal.rotation), _MOST_RAD_S * dt_s)
         error = np.concatenate([way_m, LEVER_M * turn_rad])
         if not np.isfinite(error).all():
             return self.q_rad
@@ -106,7 +106,7 @@ def _cut(vector: np.ndarray, longest: float) -> np.ndarray:
     return vector * min(1.0, longest / max(float(np.linalg.norm(vector)), 1e-12))
 
 
-def _turn_rad(start: np.ndarray, end: np.ndarray) -> np.ndarray:
+def turn_between(start: np.ndarray, end: np.ndarray) -> np.ndarray:
     """(3,) shortest turn from one rotation to the other, about base axes; finite at half a turn, too."""
     R = end @ start.T
     w = 0.5 * np.array([R[2, 1] - R[1, 2], R[0, 2] - R[2, 0], R[1, 0] - R[0, 1]])

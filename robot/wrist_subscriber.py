@@ -54,9 +54,13 @@ class WristSubscriber:
             return False
         while True:
             try:
-                frame = self._socket.recv(zmq.DONTWAIT)
+                frames = self._socket.recv_multipart(zmq.DONTWAIT)
             except zmq.Again:
                 return True
+            if len(frames) != 1:  # only the first one's topic was looked at
+                log.warning("a message of %d frames ignored; one is exactly one frame", len(frames))
+                continue
+            frame = frames[0]
             try:
                 if frame.startswith(b"wrist/"):
                     self.wrist = decode_wrist(frame)

@@ -14,6 +14,7 @@ from body_examples import CAMERA, moving_body, seen_body, write_body_clips
 
 from app.bench import body_tables
 from app.bench.body import filter_methods, in_short, run_body, run_methods
+from app.bench.body_drawn import drawn_sequences
 from app.bench.body_footage import filmed_views, frames_a_second
 from app.bench.body_gaps import MASKED, gap_study, masked, target_frames
 from app.bench.body_measure import best_window, measure_bodies
@@ -27,12 +28,14 @@ from app.bench.body_runs import BodyRun, CentredRun, OnlineRun
 from app.bench.body_scores import score_body, score_matched
 from app.bench.body_sequence import (
     DETECTOR_GROUP,
+    DRAWN_GROUP,
     PAPER_GROUP,
     SHAPES_GROUP,
     VIEWS_GROUP,
     BodySequence,
     sequence_of_observations,
 )
+from app.bench.body_start import on_mean_body
 from app.bench.body_targets import judge_bodies
 from app.bench.body_tuning import tune_bodies
 from app.bench.results import without_nan
@@ -40,6 +43,7 @@ from app.bench.settings import BenchSettings
 from app.bench.temporal import run_temporal
 from app.errors import AppError, UsageError
 from models import body_posebert_stage
+from models.body_canonical import body_bone_lengths, with_body_bone_lengths
 from models.body_keypoints import MIRRORED_KEYPOINTS
 from models.body_model import BodyModel
 from models.errors import ModelError
@@ -285,6 +289,17 @@ def test_many_windows_at_once_say_what_the_live_stage_says(run_folder):
     np.testing.assert_allclose(batched.ahead_m[5], live.ahead_m[5], atol=1e-3)
 
 
+def test_what_posebert_starts_from_has_the_mean_bodys_bones_and_heeds_the_picture():
+    clip = sequence(noise_m=0.0)
+    long_m = with_body_bone_lengths(clip.raw_m, 1.3 * body_bone_lengths(clip.truth_m))
+    askew = replace(clip, raw_m=long_m + np.linspace(0.0, 0.05, 17)[:, None] * [1.0, 0.0, 0.0])
+    start = on_mean_body(askew)
+    assert score_matched(askew)["mpjpe"] > 60.0
+    assert score_matched(start)["mpjpe"] < 15.0
+    np.testing.assert_array_equal(np.isfinite(start.raw_m), np.isfinite(clip.raw_m))
+    assert start.detected is clip.detected
+
+
 def test_a_stage_forgets_between_sequences(run_folder):
     stage = Stage("live", body_posebert_stage.load(run_folder / "posebert.onnx"))
     first, again = sequence("a", frames=40), sequence("b", frames=40, seed=1)
@@ -329,6 +344,33 @@ def test_the_test_person_is_seen_the_same_in_every_run(shared_data):
     assert 40.0 < np.mean(errors) < 250.0
     assert all(np.abs(CAMERA.project(s.truth_m[0] + (0.0, 0.0, 3.0))).max() < 1e4 for s in noisy)
     assert not any(s.name.startswith("02_") for s in tuning_sequences(directory, quick=True))
+
+
+@pytest.mark.parametrize(("clip", "words"), [("05_02", "05_02"), ("humanoid3d_walk", "humanoid3d_walk")])
+def test_drawn_bodies_of_people_learnt_from_are_refused(clip, words, tmp_path):
+    _write_drawn(tmp_path / "drawn", clip)
+    with pytest.raises(AppError, match=words):
+        drawn_sequences(tmp_path / "drawn")
+    with pytest.raises(AppError, match=r"app\.body_pairs"):
+        drawn_sequences(tmp_path / "none")
+
+
+def test_drawn_bodies_are_what_the_detector_said(tmp_path):
+    _write_drawn(tmp_path / "drawn", "02_03")
+    (drawn,) = drawn_sequences(tmp_path / "drawn")
+    assert drawn.group == DRAWN_GROUP
+    assert drawn.camera == CAMERA
+    assert not drawn.detected[40:45].any()
+    assert drawn.detected.sum() == 95
+    assert 20.0 < score_matched(drawn)["mpjpe"] < 90.0  # 3 cm of noise
+
+
+def _write_drawn(folder: Path, clip: str) -> None:
+    """A file as `app.body_pairs` writes them, of a clip of that name."""
+    file = write_body_clips(folder, count=1, filmed=True) / "clip_0.npz"
+    with np.load(file) as data:
+        arrays = dict(data)
+    np.savez(file, **arrays, name=clip, shape="adult")
 
 
 def test_a_directory_without_the_test_person_gets_one_sentence(tmp_path):

@@ -82,6 +82,15 @@ def test_bodies_stand_upright_before_the_camera_and_face_every_way(truth: Truth)
     assert (facing > 0.5).any()
 
 
+def test_nobody_walks_through_the_camera(world: Truth) -> None:
+    fast = replace(world, wrist_m=world.wrist_m * torch.tensor([20.0, 1.0, 1.0]))  # 9 m, towards some cameras
+    place = CameraPlace()
+    seen = seen_by_a_camera(fast, place, dice())
+    assert (seen.wrist_m[..., 2] >= place.nearest_m - 1e-3).all()
+    steps = torch.linalg.vector_norm(seen.wrist_m.diff(dim=1), dim=-1)
+    torch.testing.assert_close(steps, torch.linalg.vector_norm(fast.wrist_m.diff(dim=1), dim=-1))
+
+
 # --- noise --------------------------------------------------------------------------------------------------
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import socket
+import subprocess
+import sys
 import threading
 import time
 from dataclasses import replace
@@ -31,9 +33,11 @@ from test_body_model import smpl_content
 
 from app.body_lane import BodyLane
 from app.body_sight import BodyEyes
+from app.body_trace import BODY_STAGES
 from app.clock import FileClock, MonotonicClock
 from app.errors import AppError, UsageError
 from app.frame import Frame
+from app.recording import RecordingReader
 from app.recording_settings import recorded_settings
 from app.robot_port import NoRobot
 from app.run_camera import RunCamera
@@ -246,6 +250,68 @@ def test_hands_do_not_wait_for_the_body():
     assert sight.body.result().observation.detected
     eyes.close()
     eyes.close()
+
+
+@pytest.mark.parametrize("fps", [30.0, 60.0])  # all of a frame in turn, and on two threads
+def test_a_slow_body_detector_holds_up_no_hand(tmp_path, body_detector, monkeypatch, fps):
+    hand_went_on = threading.Event()
+    came_in_time = []
+    seen_at = body_detector.detect
+
+    def detect(frame: Frame) -> BodyObservation:
+        if not came_in_time:
+            came_in_time.append(hand_went_on.wait(10.0))
+        return seen_at(frame)
+
+    class Port(NoRobot):
+        sent = 0
+
+        def send(self, message) -> None:
+            self.sent += 1
+            if self.sent == 10:
+                hand_went_on.set()
+
+    class Paced(Pictures):
+        def read(self, timeout_s: float) -> Frame:
+            time.sleep(0.005)
+            return super().read(timeout_s)
+
+    body_detector.detect = detect
+    source = Paced(60)
+    source.fps = fps
+    recording = tmp_path / "recording"
+    settings = replace(ALONE, hand="right", realtime=True, run_dir=tmp_path / "run", record=recording)
+    report = run_teleop(settings, source=source, open_robot=lambda *_: Port()).report
+    assert came_in_time == [True]
+    assert report["dropped_frames"]["body_not_looked_for"] >= 8
+    assert not report["late_frames"].keys() & set(BODY_STAGES[1:]), "no hand is late because of it"
+    records = list(RecordingReader(recording).bodies())
+    assert not records[0].observation.detected
+    told = [one for record in records for one in (*record.earlier, record.observation) if one.detected]
+    times_ns = [one.t_capture_ns for one in told]
+    assert times_ns == sorted(set(times_ns)), "each body once, in order"
+    assert times_ns[0] == 0, "what was seen too late is remembered"
+    assert records[-1].trajectory.source_state == "tracking"
+    again = tmp_path / "again"
+    run_teleop(replace(settings, realtime=False, record=again, run_dir=again), recording=recording)
+    for one, other in zip(records, RecordingReader(again).bodies(), strict=True):
+        assert one.trajectory.keypoints_m.tobytes() == other.trajectory.keypoints_m.tobytes()
+
+
+def test_a_body_detector_that_hangs_does_not_keep_the_program_from_ending():
+    program = (
+        "import threading\n"
+        "from app.body_sight import BodyEyes\n"
+        "class Hangs:\n"
+        "    bad_frames = 0\n"
+        "    def detect(self, frame):\n"
+        "        threading.Event().wait()\n"
+        "eyes = BodyEyes(Hangs())\n"
+        "eyes.look(None)\n"
+        "eyes.close(0.01)\n"
+    )
+    here = Path(__file__).parents[1]
+    assert subprocess.run([sys.executable, "-c", program], cwd=here, timeout=60.0).returncode == 0
 
 
 def test_bodies_that_were_overtaken_are_remembered():

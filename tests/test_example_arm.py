@@ -1,5 +1,8 @@
 """The arm of example 07: kinematics, inverse kinematics inside limits, the follower's half of the clutch."""
 
+import dataclasses
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -123,12 +126,17 @@ def test_the_bounded_minimum_is_one(seed):
     assert (downhill[x > lower + 1e-9] > -1e-6).all()
 
 
-def message(target_m, engagement, t_ns=(0, 100)):
+S = 1_000_000_000
+TICK_NS = 4_000_000
+UNTURNED = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
+
+
+def message(target_m, engagement=1, t_ns=(0, S // 5), seq=1, turned=UNTURNED):
+    """The target goes from the start to a place and a turn, evenly."""
     k = len(t_ns)
-    unturned = np.tile([1.0, 0.0, 0.0, 1.0, 0.0, 0.0], (k, 1))
     places = np.linspace(0.0, 1.0, k)[:, None] * np.array(target_m)
     return WristPose(
-        seq=1,
+        seq=seq,
         hand="right",
         valid=True,
         source="hand",
@@ -136,21 +144,40 @@ def message(target_m, engagement, t_ns=(0, 100)):
         engaged=True,
         engagement=engagement,
         t_capture_ns=0,
-        t_publish_ns=0,
+        t_publish_ns=t_ns[0],
         t_ns=np.array(t_ns),
         position_m=places,
-        rotation_6d=unturned,
+        rotation_6d=np.tile(UNTURNED, (k, 1)),
         target_position_m=places,
-        target_rotation_6d=unturned,
+        target_rotation_6d=np.array([*[UNTURNED] * (k - 1), turned]),
     )
+
+
+def rests(target_m, t_ns, **changes):
+    return dataclasses.replace(
+        message(target_m, t_ns=(t_ns, t_ns + 1), **changes), target_position_m=np.tile(target_m, (2, 1))
+    )
+
+
+def played(follower, wrist, t_ns, arm=None):
+    """The goals of an arm that is where it was told to be, up to an instant; `t_ns` is (from, to)."""
+    goals = [arm or start()]
+    for t in range(*t_ns, TICK_NS):
+        goals.append(follower.goal(wrist, goals[-1], t))
+    return goals
+
+
+def steps_m(goals):
+    return np.linalg.norm(np.diff([goal.position_m for goal in goals], axis=0), axis=1)
 
 
 def test_the_follower_starts_where_the_arm_is_and_plays_in_between():
     follower = ArmFollower()
-    led = message((0.2, 0.0, 0.0), engagement=1)
+    led = message((0.08, 0.0, 0.0))
     assert follower.goal(led, start(), 0).position_m == pytest.approx(start().position_m)
-    assert follower.goal(led, moved(0.5, 0, 0), 50).position_m == pytest.approx(moved(0.1, 0, 0).position_m)
-    assert follower.goal(led, start(), 900).position_m == pytest.approx(moved(0.2, 0, 0).position_m)
+    half_way = played(follower, led, (TICK_NS, S // 10 + 1))[-1]
+    assert half_way.position_m == pytest.approx(moved(0.04, 0, 0).position_m)
+    assert played(follower, led, (S // 10, S))[-1].position_m == pytest.approx(moved(0.08, 0, 0).position_m)
 
 
 def test_an_arm_that_lagged_is_had_at_once_when_the_wrist_leads_anew():
@@ -159,3 +186,63 @@ def test_an_arm_that_lagged_is_had_at_once_when_the_wrist_leads_anew():
     stuck = moved(0.3, 0.0, 0.0)
     anew = follower.goal(message((0.6, 0.0, 0.0), engagement=2), stuck, 100)
     assert anew.position_m == pytest.approx(stuck.position_m)
+
+
+@pytest.mark.parametrize("late_ns", [0, S // 50, S // 5])
+def test_a_message_that_comes_late_or_after_lost_ones_makes_no_jump(late_ns):
+    """The one before went on, the publisher's target did not."""
+    follower = ArmFollower()
+    goals = played(follower, message((0.1, 0.0, 0.0)), (0, S // 10 + late_ns))
+    after = rests((0.02, 0.0, 0.0), S // 10)
+    goals += played(follower, after, (S // 10 + late_ns, S), goals[-1])
+    assert steps_m(goals).max() <= 0.5 * TICK_NS / S + 1e-9
+    assert goals[-1].position_m == pytest.approx(moved(0.02, 0, 0).position_m)
+
+
+@pytest.mark.parametrize(
+    "anew",
+    [
+        pytest.param(rests((0.3, 0, 0), S, seq=40), id="nothing heard for a second"),
+        pytest.param(rests((0.3, 0, 0), S // 5, seq=0), id="the publisher was started again"),
+        pytest.param(rests((0.3, 0, 0), 0, seq=9), id="another publisher's clock"),
+    ],
+)
+def test_what_does_not_go_on_from_the_last_message_leads_from_where_the_arm_is(anew):
+    """The engagement is the same as before: it does not tell."""
+    follower = ArmFollower()
+    goals = played(follower, dataclasses.replace(message((0.05, 0.0, 0.0)), t_publish_ns=1), (0, S))
+    after = played(follower, anew, (S, 2 * S), goals[-1])
+    assert steps_m(goals + after).max() <= 0.5 * TICK_NS / S + 1e-9
+    assert after[-1].position_m == pytest.approx(moved(0.05, 0, 0).position_m)
+
+
+def test_an_arm_whose_messages_ended_holds_within_a_quarter_of_a_second():
+    goals = played(ArmFollower(), message((0.4, 0.0, 0.0), t_ns=(0, 2 * S)), (0, S))
+    assert steps_m(goals[: round(S / TICK_NS / 5)])[1:].min() > 0.0
+    assert steps_m(goals[-round(S / TICK_NS / 2) :]).max() == 0.0
+    assert goals[-1].position_m == pytest.approx(moved(0.05, 0, 0).position_m)
+
+
+def test_a_controller_that_was_held_up_makes_no_leap():
+    follower, wrist = ArmFollower(), message((0.1, 0.0, 0.0))
+    follower.goal(wrist, start(), 0)
+    late = follower.goal(wrist, start(), 10 * S)
+    assert np.linalg.norm(late.position_m - start().position_m) <= 0.5 * 0.05 + 1e-9
+
+
+def test_the_arm_stays_in_its_box_however_often_it_lagged():
+    """Leading anew from an arm short of its target moves the publisher's box with it."""
+    follower = ArmFollower(box_m=0.1)
+    follower.goal(rests((0.1, 0, 0), 0), start(), 0)
+    goals = played(follower, rests((-0.1, 0, 0), 1), (1, S), start())
+    assert goals[-1].position_m == pytest.approx(moved(-0.1, 0, 0).position_m)
+
+
+@pytest.mark.parametrize("turned", [(-1.0, 0.0, 0.0, -1.0, 0.0, 0.0), (0.0, -1.0, 1.0, 0.0, 0.0, 0.0)])
+def test_turns_keep_to_their_speed_and_half_a_turn_is_one(turned):
+    goals = played(ArmFollower(), message((0.0, 0.0, 0.0), turned=turned), (0, 3 * S))
+    cosines = [0.5 * (np.trace(b.rotation @ a.rotation.T) - 1.0) for a, b in pairwise(goals)]
+    assert np.isfinite(cosines).all()
+    assert np.arccos(np.clip(cosines, -1.0, 1.0)).max() <= 2.0 * TICK_NS / S + 1e-6
+    end = goals[-1].rotation @ start().rotation.T
+    assert end[:, :2].reshape(6) == pytest.approx(turned, abs=1e-6)

@@ -22,6 +22,7 @@ from models.train import (
     as_published,
     learning_rate,
     looks_back,
+    open_teacher,
     share_done,
     train,
 )
@@ -66,6 +67,11 @@ def test_a_run_leaves_curves_a_checkpoint_and_a_network(network, clips, tmp_path
         np.isfinite(float(last[name])) for name in ("total", "mpjpe", "pa", "raw_pa", "pa_5", "worst_pa")
     )
     assert (tmp_path / "curves.png").stat().st_size > 1000
+
+
+def test_baselines_of_hands_begin_half_a_metre_ahead_whatever_the_clips(clips, tmp_path):
+    teacher = open_teacher(config(clips, tmp_path), torch.device("cpu"), (0,))
+    np.testing.assert_allclose(teacher.mean_pose()[-3:], [0.0, 0.0, 0.7])
 
 
 def test_the_loss_falls(clips, tmp_path):

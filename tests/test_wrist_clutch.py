@@ -136,6 +136,11 @@ class TestHolding:
         assert goal(clutch) == pytest.approx([0.2, -0.2, 0.05])
         assert turned(clutch) == pytest.approx([0.1, 0.2, 0.3])
 
+    def test_what_is_told_of_the_arm_and_is_no_pose_counts_as_not_told(self):
+        clutch = led(Clutch.at_start(FAST, engaged=True), (0, 0, 1), (0, 0, 0.9))
+        clutch = led(clutch.engage(Pose(np.full(3, np.nan), np.eye(3))), (0, 0, 1), t_ns=T0 + 3 * STRIDE_NS)
+        assert goal(clutch) == pytest.approx([0.1, 0.0, 0.0])
+
     def test_engaged_while_lost_waits_for_the_wrist(self):
         clutch = Clutch.at_start(FAST).engage().follow(None, "", T0)
         assert clutch.engagement == 0

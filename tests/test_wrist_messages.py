@@ -171,13 +171,21 @@ def test_a_subscriber_has_the_newest_of_both_kinds_and_of_its_hand_only():
                 publisher.send(encode_wrist(wrist(seq=seq + 100, hand="left")))
             publisher.send(wrist_topic("right") + b" \xc1")
             publisher.send(b"body nothing for an arm")
+            two = [encode_wrist(wrist(seq=200)), encode_wrist(wrist(seq=201, hand="left"))]
             for _ in range(200):
                 subscriber.poll(0.05)
                 if subscriber.targets is not None and subscriber.targets.seq == 8:
                     break
+            publisher._socket.send_multipart(two)
+            publisher.send(encode_trajectory(targets(9)))
+            for _ in range(200):
+                subscriber.poll(0.05)
+                if subscriber.targets is not None and subscriber.targets.seq == 9:
+                    break
             assert subscriber.targets is not None
-            assert subscriber.targets.seq == 8
+            assert subscriber.targets.seq == 9
             assert subscriber.wrist is not None
             assert subscriber.wrist.seq == 8
+            assert subscriber.wrist.hand == "right"
     finally:
         publisher.close()

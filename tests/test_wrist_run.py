@@ -129,13 +129,14 @@ def test_a_run_tells_arm_controllers_of_wrist_and_hand(tmp_path):
         assert subscriber.poll(2.0)
         assert subscriber.wrist is not None
         assert subscriber.targets is not None
-    assert subscriber.wrist.engaged
+    assert not subscriber.wrist.engaged, "at its end a run lets the arm rest"
+    assert subscriber.wrist.engagement == 1, "and had it led before"
     assert subscriber.wrist.source == "hand"
     assert subscriber.wrist.valid
     assert 0.2 < subscriber.wrist.position_m[0, 2] < 2.0
     assert subscriber.targets.valid
     assert len(subscriber.targets.joint_names) == 16
-    assert result.report["published"] == {"endpoint": address, "messages": 120}
+    assert result.report["published"] == {"endpoint": address, "messages": 120}, "the last is after the report"
 
 
 def test_both_wrists_are_told_of_where_only_the_body_is_followed():

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from app.bench.body_drawn import HOW_TO_DRAW, drawn_sequences
 from app.bench.body_footage import WHERE_VIEWS_ARE, default_views, filmed_clip, filmed_views
 from app.bench.body_measure import best_window, measure_bodies
 from app.bench.body_methods import BodyMethod, Centred, Filled, Online, Stage, nearest
@@ -25,12 +26,16 @@ from app.bench.body_names import (
     PRODUCT,
     SAVITZKY_GOLAY,
     SHIPPED,
+    START,
+    START_GOLAY,
+    START_ONE_EURO,
     STRAIGHT,
     VELOCITY,
     ratios_to_nearest,
 )
 from app.bench.body_plots import draw
 from app.bench.body_sequence import BodySequence
+from app.bench.body_start import OnMeanBody
 from app.bench.body_tables import markdown
 from app.bench.body_targets import judge_bodies
 from app.bench.body_tuning import BodyTuning, tune_bodies
@@ -70,7 +75,8 @@ def run_body(settings: BenchSettings) -> list[str]:
     trained, about_runs = run_methods(runs)
     product = [] if network is None else [_network_stage(network)]
     bvh = settings.bvh or settings.data / "body" / "cmu_bvh"
-    sequences = test_sequences(bvh, settings.quick)
+    drawn = [] if settings.drawn is None else drawn_sequences(settings.drawn)
+    sequences = [*test_sequences(bvh, settings.quick), *drawn]
     tuning = tune_bodies(tuning_sequences(bvh, settings.quick))
     names = [method.name for method in trained]
     left_out = [
@@ -79,6 +85,7 @@ def run_body(settings: BenchSettings) -> list[str]:
             (f"{SHIPPED}: there is no {BODY_NETWORK_FILE.name}; give --network", network is None),
             (f"{GRU}: give its training run with --runs", GRU not in names),
             (f"{CENTRED_NETWORK}: give its training run with --runs", CENTRED_NETWORK not in names),
+            (f"drawn bodies before the real detector: {HOW_TO_DRAW}", not drawn),
         )
         if absent
     ]
@@ -117,15 +124,19 @@ def run_body(settings: BenchSettings) -> list[str]:
 
 def filter_methods(tuning: BodyTuning) -> list[BodyMethod]:
     """All that need no network."""
+    one_euro, golay = tuning.one_euro.filter, tuning.savitzky_golay.filter
     return [
         Filled(NEAREST, nearest),
         Filled(STRAIGHT, bridged),
         Online(HOLD, Hold(), ahead=True),
         Online(VELOCITY, ConstantVelocity(), ahead=True),
-        Online(ONE_EURO, tuning.one_euro.filter, ahead=True),
+        Online(ONE_EURO, one_euro, ahead=True),
         Stage(PRODUCT, load_body_temporal("one-euro")),
-        Online(SAVITZKY_GOLAY, tuning.savitzky_golay.filter),
+        Online(SAVITZKY_GOLAY, golay),
         Centred(CENTRED_GOLAY, tuning.centred.filter),
+        OnMeanBody(START, Filled(START, nearest)),
+        OnMeanBody(START_ONE_EURO, Online(START_ONE_EURO, one_euro)),
+        OnMeanBody(START_GOLAY, Online(START_GOLAY, golay)),
     ]
 
 

@@ -9,10 +9,12 @@ The clips are CMU's subject 02, walking, running, jumping, punching, bending, fe
 no network was trained on and no filter tuned on. Their motion, on the body that ships, is placed before
 cameras drawn by chance (the same in every run), and detections are made up from it: with the errors
 measured of MediaPipe's pose landmarker on drawn bodies, its misses and swapped sides included; or with
-the paper's noise. Errors in mm, relative to the hip; PA after similarity Procrustes of each frame; Accel
-in mm/frame² at 30 frames/s (not divided by Δt²); of each sequence on its own, then the mean over all
-frames; of lags the median. Every frame from the first detection on counts; who says nothing for a
-while is held at its last word.
+the paper's noise. PoseBERT and the bi-GRU were trained with these same noises, other dice, which shows
+them at their best; of what the real detector does, the bodies drawn for it tell, if there are any, and
+the filmed clips. Errors in mm, relative to the hip; PA after similarity Procrustes of each frame; Accel in
+mm/frame² at 30 frames/s (not divided by Δt²); of each sequence on its own, then the mean over all frames;
+of lags the median. Every frame from the first detection on counts; who says nothing for a while is held
+at its last word.
 
 **Looks ahead** is what a row knows that a live system cannot: nothing (a dash), the detection after a
 gap, 31 frames or the whole clip. PoseBERT is the product's: the newest slot of a window that ends now,
@@ -34,9 +36,15 @@ REFINEMENT = """\
 detected frames alone, and Accel where three neighbours are detected. The best window of each figure is
 chosen on these very clips, another one for each figure: no filter that exists is as good.
 
-What is favourable to PoseBERT: the true body has the bone lengths that its output has. The table of other
-bodies plays the same motion on the other bodies that ship, from a child to a large man, detections scaled
-by nothing: MPJPE then holds the difference in size, PA-MPJPE does not.
+What is favourable to PoseBERT: the true body has the bone lengths that its output has, and it is given
+where keypoints are in the picture, which filters of raw detections are not; the paper's random joints are
+random in space only, so there the picture gives them away. What that is worth without a network the rows
+*start of PoseBERT* tell: detections as the mean body, moved onto their rays, in the pose that each slot
+starts from; nearest where there are none, or filtered as raw is. What PoseBERT is better by than those,
+the network has learnt. The table of other bodies plays the same motion on the other bodies that ship,
+from a child to a large man, detections scaled by nothing: MPJPE then holds the difference in size,
+PA-MPJPE does not. So it is with the drawn bodies, which are of all shapes: the same person's motion as the
+real detector sees it in drawn pictures, the only errors here that nobody made up and whose truth is known.
 """
 
 GAPS = """\

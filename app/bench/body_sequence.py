@@ -15,6 +15,7 @@ from models.window import SLOT_PERIOD_NS
 DETECTOR_GROUP = "CMU, the detector's noise"
 PAPER_GROUP = "CMU, the paper's noise"
 SHAPES_GROUP = "CMU, the detector's noise, other bodies"
+DRAWN_GROUP = "CMU, drawn, the real detector"
 VIEWS_GROUP = "filmed, four cameras"
 FOOTAGE_GROUP = "filmed, one camera"
 

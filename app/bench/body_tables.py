@@ -22,6 +22,9 @@ from app.bench.body_names import (
     PRODUCT,
     SAVITZKY_GOLAY,
     SHIPPED,
+    START,
+    START_GOLAY,
+    START_ONE_EURO,
     STRAIGHT,
     VELOCITY,
     ahead,
@@ -37,8 +40,9 @@ from app.bench.tables import NONE, number, table
 
 _FILLED = (NEAREST, STRAIGHT, HOLD)
 _CENTRED = (CENTRED_GRU, CENTRED_PAPER, CENTRED_NETWORK)
-_SMOOTHED = (ONE_EURO, PRODUCT, SAVITZKY_GOLAY, CENTRED_GOLAY, GRU, *_CENTRED, SHIPPED)
-_BRIDGING = (NEAREST, STRAIGHT, HOLD, PRODUCT, CENTRED_GOLAY, GRU, *_CENTRED, SHIPPED)
+_STARTS = (START, START_ONE_EURO, START_GOLAY)
+_SMOOTHED = (ONE_EURO, PRODUCT, SAVITZKY_GOLAY, CENTRED_GOLAY, *_STARTS, GRU, *_CENTRED, SHIPPED)
+_BRIDGING = (NEAREST, STRAIGHT, HOLD, PRODUCT, CENTRED_GOLAY, START, GRU, *_CENTRED, SHIPPED)
 _FORESEEING = (HOLD, VELOCITY, ONE_EURO, PRODUCT, GRU, SHIPPED)
 _FILMED = (HOLD, PRODUCT, GRU, SHIPPED)  # tuned filters are for thirty frames a second
 
@@ -68,7 +72,7 @@ def summary(results: Results) -> str:
     """The few figures a reader in a hurry wants: the detector's noise, all frames."""
     rows = [
         _refined_row(results, method, DETECTOR_GROUP, ratios=False)
-        for method in (NEAREST, PRODUCT, SAVITZKY_GOLAY, GRU, SHIPPED)
+        for method in (NEAREST, PRODUCT, SAVITZKY_GOLAY, START_ONE_EURO, GRU, SHIPPED)
         if method in results["methods"]
     ]
     header = ["method", "looks ahead", "MPJPE mm", "PA-MPJPE mm", "Accel mm/frame²"]

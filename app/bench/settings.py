@@ -33,6 +33,8 @@ class BenchSettings:
     """temporal --body: directory of CMU's .bvh files (default: body/cmu_bvh in --data)."""
     views: Path | None = None
     """temporal --body: pose2sim's folder Demo_SinglePerson (default: that of an installed pose2sim)."""
+    drawn: Path | None = None
+    """temporal --body: drawn bodies of the test person, of python -m app.body_pairs ... --split test."""
     backend: Literal["all"] | None = None
     """temporal: all compares and times the ways to compute the network (CPU, CUDA, TensorRT) instead."""
     source: str | None = None
@@ -51,8 +53,8 @@ def refuse_others(benchmark: Benchmark, settings: BenchSettings) -> None:
         raise UsageError(f"--runs and --network are for bench temporal; bench {benchmark} takes neither")
     if benchmark != "temporal" and settings.body:
         raise UsageError(f"--body is for bench temporal; bench {benchmark} takes none")
-    if not settings.body and (settings.bvh is not None or settings.views is not None):
-        raise UsageError("--bvh and --views are for bench temporal --body")
+    if not settings.body and {settings.bvh, settings.views, settings.drawn} != {None}:
+        raise UsageError("--bvh, --views and --drawn are for bench temporal --body")
     if benchmark != "temporal" and settings.backend is not None:
         raise UsageError(f"--backend is for bench temporal; bench {benchmark} takes none")
     if benchmark != "latency" and settings.source is not None:

@@ -79,7 +79,7 @@ def read_hands(records: Iterable[HandRecord], name: str) -> dict[Hand, HandColum
     if not by_hand:
         raise AppError(
             f"{name} tells nothing about hands, only images: record it anew with "
-            f"python launch.py replay {name} --detect --record DIR"
+            f"python launch.py replay {name} --detect --hand right --record DIR"
         )
     hands: tuple[Hand, ...] = ("right", "left")
     return {hand: _columns(hand, joint_names[hand], by_hand[hand]) for hand in hands if hand in by_hand}
