@@ -34,7 +34,7 @@ HANDS_FILE = "hands.msgpack"
 BODIES_FILE = "bodies.msgpack"
 JPEG_QUALITY = 95
 _QUEUED_FRAMES = 32  # about one second: rides out a busy disk without holding much memory
-_QUEUED_HANDS = 900  # half a minute; some 30 MB
+_QUEUED_HANDS = 900  # half a minute of one hand, ten seconds of both and a body; some 30 MB
 _CHUNK_BYTES = 1 << 20
 _LARGEST_RECORD_BYTES = 64 << 20
 
