@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
 from models.body_input import describe_bodies, mean_body_bone_lengths
 from models.body_inverse_kinematics import fit_body_rotations
+from models.body_keypoints import MIRRORED_JOINTS, MIRRORED_KEYPOINTS
 from models.body_model import BodyModel
 from models.body_noise import CameraPlace, seen_by_a_camera
 from models.body_torch import BodyKinematics
 from models.noise import BodySeen, Seen, Truth
 from models.posebert_input import Layout, set_offset, start_pose
 from models.teacher import Teacher
+
+BatchT = TypeVar("BatchT", Truth, BodySeen)
 
 # Parts of the body that may move as another window's do.
 _LIMBS = ((1, 4, 7, 10), (2, 5, 8, 11), (3, 6, 9, 12, 15), (13, 16, 18, 20, 22), (14, 17, 19, 21, 23))
@@ -42,6 +45,12 @@ class BodyTeacher(Teacher):
         truth = replace(truth, rotations=R, keypoints_m=self.figure(R))
         return seen_by_a_camera(truth, CameraPlace(), self.rng)
 
+    def varied(self, truth: Truth, seen: Seen) -> tuple[Truth, Seen]:
+        """Every other window as a mirror shows it: what a detector gets wrong has no side."""
+        assert isinstance(seen, BodySeen)
+        chosen = torch.rand(len(seen.observed), generator=self.rng, device=self.rng.device) < 0.5
+        return mirrored(truth, seen, chosen)
+
     def described(self, seen: Seen) -> tuple[Tensor, Tensor]:
         """See `models.body_input`."""
         assert isinstance(seen, BodySeen)
@@ -50,6 +59,34 @@ class BodyTeacher(Teacher):
         )
         features = set_offset(features, seen.offset, self.layout)
         return features, start_pose(fit_body_rotations(guess, self._body), location)
+
+
+def mirrored(truth: Truth, seen: BodySeen, chosen: Tensor) -> tuple[Truth, BodySeen]:
+    """The chosen (B,) windows as a mirror across x shows them: left and right swapped."""
+    flip = torch.tensor([-1.0, 1.0, 1.0], device=chosen.device)
+    joints, keypoints = torch.as_tensor(MIRRORED_JOINTS), torch.as_tensor(MIRRORED_KEYPOINTS)
+    turned = Truth(
+        rotations=flip[:, None] * truth.rotations[:, :, joints] * flip,
+        keypoints_m=flip * truth.keypoints_m[:, :, keypoints],
+        wrist_m=flip * truth.wrist_m,
+    )
+    shown = replace(
+        seen,
+        keypoints_m=flip * seen.keypoints_m[:, :, keypoints],
+        image_m=flip * seen.image_m[:, :, keypoints],
+        rays=flip[:2] * seen.rays[:, :, keypoints],
+        visibility=seen.visibility[:, :, keypoints],
+    )
+    return _taken(truth, turned, chosen), _taken(seen, shown, chosen)
+
+
+def _taken(as_it_was: BatchT, changed: BatchT, chosen: Tensor) -> BatchT:
+    """The changed windows where chosen, the others as they were."""
+    values = {
+        name: torch.where(chosen.view(-1, *[1] * (was.dim() - 1)), getattr(changed, name), was)
+        for name, was in vars(as_it_was).items()
+    }
+    return type(as_it_was)(**values)
 
 
 def with_borrowed_limbs(rotations: Tensor, rng: torch.Generator) -> Tensor:

@@ -21,7 +21,7 @@ from models.body_input import (
     seen_from_camera,
 )
 from models.body_observation import BodyObservation
-from models.body_teacher import held_otherwise, with_borrowed_limbs
+from models.body_teacher import held_otherwise, mirrored, with_borrowed_limbs
 from models.canonical import decode_6d, rays_of_pixels
 from models.errors import ModelError
 from models.export import export_onnx
@@ -198,6 +198,23 @@ def test_borrowed_limbs_come_whole_and_from_one_window():
     for limb in ((1, 4, 7, 10), (14, 17, 19, 21, 23)):
         assert (mixed[:, 0, limb] == mixed[:, 0, limb[:1]]).all()
     assert 0.1 < (mixed[:, 0, 16] != torch.arange(16.0)).float().mean() < 0.6
+
+
+def test_mirrored_windows_are_those_of_the_mirror_image(clips, tmp_path):
+    teacher = open_teacher(config(clips, tmp_path), torch.device("cpu"), (0,))
+    assert teacher.pairs is not None
+    truth, seen = teacher.pairs.ending(0, np.array([30, 35]), 64, ())
+    turned, shown = mirrored(truth, seen, torch.tensor([True, False]))
+    torch.testing.assert_close(teacher.figure(turned.rotations), turned.keypoints_m, atol=2e-3, rtol=0.0)
+    torch.testing.assert_close(
+        turned.keypoints_m[0, 0, 13], truth.keypoints_m[0, 0, 16] * torch.tensor([-1.0, 1, 1])
+    )
+    torch.testing.assert_close(shown.rays[0, -1, 3], seen.rays[0, -1, 6] * torch.tensor([-1.0, 1.0]))
+    torch.testing.assert_close(turned.wrist_m[1], truth.wrist_m[1])
+    torch.testing.assert_close(shown.keypoints_m[1], seen.keypoints_m[1])
+    again = mirrored(turned, shown, torch.tensor([True, False]))
+    torch.testing.assert_close(again[0].rotations, truth.rotations)
+    torch.testing.assert_close(again[1].rays, seen.rays)
 
 
 def test_joints_held_otherwise_are_held_so_all_along():
