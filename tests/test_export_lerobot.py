@@ -370,7 +370,7 @@ def test_where_it_comes_from_is_kept(dataset: Path) -> None:
 
 def test_what_cannot_be_exported_is_said_in_one_sentence(tmp_path: Path, parquet: Any) -> None:
     images_only = write_recording(tmp_path / "images", map(make_frame, range(5)), [])
-    with pytest.raises(AppError, match="only images.*--detect --hand right"):
+    with pytest.raises(AppError, match=r"only images.*--detect --hand right"):
         export_lerobot([images_only], tmp_path / "out", TASK)
     with pytest.raises(AppError, match="not a recording"):
         export_lerobot([tmp_path / "nowhere"], tmp_path / "out", TASK)

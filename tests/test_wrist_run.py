@@ -136,7 +136,8 @@ def test_a_run_tells_arm_controllers_of_wrist_and_hand(tmp_path):
     assert 0.2 < subscriber.wrist.position_m[0, 2] < 2.0
     assert subscriber.targets.valid
     assert len(subscriber.targets.joint_names) == 16
-    assert result.report["published"] == {"endpoint": address, "messages": 120}, "the last is after the report"
+    published = {"endpoint": address, "messages": 120}  # what is said at the very end comes after the report
+    assert result.report["published"] == published
 
 
 def test_both_wrists_are_told_of_where_only_the_body_is_followed():
