@@ -167,7 +167,8 @@ def test_hinges_stay_within_their_limits_and_turn_no_faster_than_they_may(direct
         assert np.linalg.det(R) > 0.0
         np.testing.assert_allclose(-R[:, 1], upper, atol=1e-9)
         assert -1e-12 <= flexion * angle <= np.pi + 1e-12
-        if before is not None:
+        # Which turn without twist leads to the opposite direction nobody can say.
+        if before is not None and before[0] @ upper > -1.0 + 1e-3:
             carried = minimal_rotation(before[0], upper) @ before[1]
             assert np.radians(angle_deg(carried, R[:, 2])) <= MAX_TWIST_RAD_S / 30.0 + 1e-6
         before = upper, R[:, 2]
