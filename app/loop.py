@@ -6,13 +6,12 @@ import dataclasses
 import logging
 import math
 import time
-from concurrent.futures import wait
 
 import numpy as np
 from tqdm import tqdm
 
+from app.body_patience import BodyPatience
 from app.body_run import BodyRun
-from app.body_sight import BodySight, already_seen
 from app.body_trace import BODY_STAGES
 from app.booth.gate import BoothGate
 from app.booth.status import BoothStatus
@@ -48,7 +47,6 @@ OTHER_HAND_FRAMES = 30  # in a row, before it is worth a word
 FASTEST_IN_TURN_HZ = 45.0
 HELD_UP_S = 1.0  # a robot is not moved by what was asked for that long ago
 MOVING_COMMANDS = ("arm", "home", "reset")
-WAIT_FOR_BODY = 0.8  # of the time to the next frame, where there are hands; what follows needs the rest
 WAIT_S = 0.1  # without a frame for this long, gaps are bridged and the window is heard
 
 
@@ -101,8 +99,7 @@ class FrameLoop:
         self._t_polled_s = time.monotonic()
         self._t_last_capture_ns = 0
         self._t_last_arrival_ns = 0
-        self._late_body: BodySight | None = None
-        self._last_body: BodyObservation | None = None
+        self._patience = BodyPatience(clock, source)
         # Sending to a simulation in lock-step moves the simulation: that is not the pipeline's time.
         self._send_stage = "publish" if settings.realtime else "simulate"
 
@@ -169,7 +166,8 @@ class FrameLoop:
                 hand_run.lane.remember(earlier[hand])
             result = hand_run.drive(sight.observations[hand], timer, self._send_stage)
             published_ns = result.message.t_publish_ns
-        sight = self._body_in_time(sight)
+        if self._hands and realtime:
+            sight = self._patience.wait(sight)
         if self._body is not None and sight.body is not None:
             for overtaken_body in sight.earlier_bodies:
                 self._body.lane.remember(overtaken_body)
@@ -198,41 +196,6 @@ class FrameLoop:
             self.recorder.frame(sight, self._hands, stage_ms, self._body)
         self._warn_of_other_hand()
         self._keep_and_show(frame, stage_ms, age_ms)
-
-    def _body_in_time(self, sight: Sight) -> Sight:
-        """The sight with a body that does not keep the next frame's hands waiting.
-
-        The hands of this one are with their robots. A body that is not found by the time the next frame comes
-        counts as missing, and is remembered with the first frame after it was.
-        """
-        body = sight.body
-        if body is None or not self._hands or not self._settings.realtime:
-            return sight
-        frame = sight.frame
-        if body is not self._late_body:
-            t_read_ns = frame.t_capture_ns + sight.stage_ms.get("capture", 0.0) * 1e6
-            spent_s = (self._clock.now_ns() - t_read_ns) * 1e-9
-            wait([body], max(0.0, WAIT_FOR_BODY / self._source.fps - spent_s))
-        in_time, late_ms, newest = False, 0.0, self._last_body
-        earlier = {id(one): one for one in sight.earlier_bodies}
-        looked_for = [body] if self._late_body is None else [self._late_body, body]
-        self._late_body = None
-        for one in looked_for:
-            if not one.done():
-                self._late_body = one
-                continue
-            seen = one.result()
-            newest = seen.observation
-            if newest.t_capture_ns == frame.t_capture_ns:
-                in_time = True
-            elif newest is not self._last_body:
-                earlier[id(newest)], late_ms = newest, seen.detect_ms
-        earlier.pop(id(self._last_body), None)  # an earlier frame told already
-        self._last_body = newest
-        if not in_time:
-            body = already_seen(BodyObservation.missing(frame.t_capture_ns, self._source.size_px), late_ms)
-        oldest_first = sorted(earlier.values(), key=lambda observation: observation.t_capture_ns)
-        return dataclasses.replace(sight, body=body, earlier_bodies=tuple(oldest_first))
 
     def _note(self, notice: str) -> None:
         """Say what is wrong with the images once, where no window shows it."""
