@@ -82,7 +82,7 @@ def paint_footer(brush: Brush, box: Box, snapshot: Snapshot | None) -> None:
     if snapshot.arm_led is not None:
         words = "arm follows the wrist (W)" if snapshot.arm_led else "arm rests (W)"
         ground, ink = theme.tones["good" if snapshot.arm_led else "off"]
-        badge = Box(x, box.y + 2 * u, (232 if snapshot.arm_led else 130) * u, box.height - 4 * u)
+        badge = Box(x, box.y + 2 * u, (250 if snapshot.arm_led else 134) * u, box.height - 4 * u)
         brush.box(badge, ground, radius=6)
         brush.text(badge, words, 16, ink, "centre", bold=True)
         x = badge.right + 12 * u
