@@ -39,7 +39,7 @@ class BodySnapshot:
             keypoints_px=frame.observation.keypoints_px,
             estimate_px=frame.estimate_px,
             rotations=trajectory.rotations[0].astype(np.float32),
-            hip_m=trajectory.hip_m[0],
+            hip_m=trajectory.hip_m[0].copy(),
             t_s=trajectory.t_capture_ns * 1e-9,
             source_state=source_state,
         )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from app.opencv import cv2
 from models.keypoints import SKELETON
+from models.observation import NUM_KEYPOINTS
 
 Colour = tuple[int, int, int]  # BGR
 
@@ -31,6 +34,7 @@ STATE_COLOURS: dict[str, Colour] = {
 }
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _SUBPIXEL_BITS = 4
+_SHADOW: Colour = (20, 20, 20)
 
 
 def draw_skeleton(image: np.ndarray, keypoints_px: np.ndarray, scale: float = 1.0) -> None:
@@ -41,18 +45,9 @@ def draw_skeleton(image: np.ndarray, keypoints_px: np.ndarray, scale: float = 1.
         keypoints_px: (21,2) pixels; nothing is drawn if any is NaN.
         scale: line width relative to that of a 480-pixel-high image.
     """
-    if not np.isfinite(keypoints_px).all():
-        return
-    points = _fixed_point(image, keypoints_px)
-    width = max(1, round(2.5 * scale))
-    for a, b in SKELETON:
-        _line(image, points[a], points[b], (20, 20, 20), width + max(2, round(2 * scale)))
-    for a, b in SKELETON:
-        _line(image, points[a], points[b], _bone_colour(a, b), width)
-    radius = round(3.6 * scale * (1 << _SUBPIXEL_BITS))
-    for index, point in enumerate(points):
-        cv2.circle(image, tuple(point), radius, (255, 255, 255), -1, cv2.LINE_AA, _SUBPIXEL_BITS)
-        cv2.circle(image, tuple(point), radius, _joint_colour(index), width, cv2.LINE_AA, _SUBPIXEL_BITS)
+    bones = [(a, b, _bone_colour(a, b)) for a, b in SKELETON]
+    joints = [_joint_colour(index) for index in range(NUM_KEYPOINTS)]
+    draw_bones(image, keypoints_px, bones, joints, 2.5 * scale, scale)
 
 
 def draw_detection(image: np.ndarray, keypoints_px: np.ndarray, scale: float = 1.0) -> None:
@@ -61,10 +56,49 @@ def draw_detection(image: np.ndarray, keypoints_px: np.ndarray, scale: float = 1
     Args:
         as for `draw_skeleton`.
     """
+    draw_thin_bones(image, keypoints_px, SKELETON, scale)
+
+
+def draw_bones(
+    image: np.ndarray,
+    keypoints_px: np.ndarray,
+    bones: Sequence[tuple[int, int, Colour]],
+    joints: Sequence[Colour],
+    width: float,
+    scale: float,
+) -> None:
+    """Draw any skeleton: bones with a shadow, and rings for joints.
+
+    Args:
+        image: (h,w,3) uint8, changed in place.
+        keypoints_px: (n,2) pixels; nothing is drawn if any is NaN.
+        bones: keypoints at their two ends, and their colours.
+        joints: n colours.
+        width: of a bone, pixels.
+        scale: of shadows and rings, relative to an image 480 pixels high.
+    """
     if not np.isfinite(keypoints_px).all():
         return
     points = _fixed_point(image, keypoints_px)
-    for a, b in SKELETON:
+    thick = max(1, round(width))
+    for a, b, _ in bones:
+        _line(image, points[a], points[b], _SHADOW, thick + max(2, round(2 * scale)))
+    for a, b, colour in bones:
+        _line(image, points[a], points[b], colour, thick)
+    radius = round((width + 1.1 * scale) * (1 << _SUBPIXEL_BITS))
+    for point, colour in zip(points, joints, strict=True):
+        cv2.circle(image, tuple(point), radius, (255, 255, 255), -1, cv2.LINE_AA, _SUBPIXEL_BITS)
+        cv2.circle(image, tuple(point), radius, colour, thick, cv2.LINE_AA, _SUBPIXEL_BITS)
+
+
+def draw_thin_bones(
+    image: np.ndarray, keypoints_px: np.ndarray, bones: Sequence[tuple[int, int]], scale: float
+) -> None:
+    """Draw any skeleton in one pale colour; arguments as for `draw_bones`."""
+    if not np.isfinite(keypoints_px).all():
+        return
+    points = _fixed_point(image, keypoints_px)
+    for a, b in bones:
         _line(image, points[a], points[b], DETECTION_COLOUR, max(1, round(scale)))
 
 

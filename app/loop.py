@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from app.body_patience import BodyPatience
 from app.body_run import BodyRun
+from app.body_snapshot import BodySnapshot
 from app.body_trace import BODY_STAGES
 from app.booth.gate import BoothGate
 from app.booth.status import BoothStatus
@@ -26,7 +27,7 @@ from app.interrupt import Interrupt
 from app.live_calibration import GUEST, LiveCalibration
 from app.opencv import cv2
 from app.overrun import Overruns
-from app.overview import BodyOverview, OverviewFrame, OverviewRecorder
+from app.overview import OverviewFrame, OverviewRecorder
 from app.recorder import Recorder
 from app.run_dir import RECORDINGS
 from app.seeing import Gap, Sight, Sights
@@ -34,7 +35,7 @@ from app.settings import TeleopSettings
 from app.sources.base import EndOfSource, SourceFacts
 from app.timing import FrameRate, StageTimer
 from app.trace import STAGES
-from app.wrist_run import WristRun
+from app.wrist_run import WRIST_STAGE, WristRun
 from models.body_observation import BodyObservation
 from models.observation import Hand, Observation
 from models.window import SLOT_RATE_HZ
@@ -181,7 +182,8 @@ class FrameLoop:
         stage_ms = timer.end_frame()
         if realtime:
             age_ms = (published_ns - frame.t_capture_ns) * 1e-6
-            late = BODY_STAGES[1:] if self._hands else ()  # the hands are sent before
+            # What comes after that was sent is not to blame for its age.
+            late = (WRIST_STAGE, *(BODY_STAGES[1:] if self._hands else ()))
             self.overruns.add({name: ms for name, ms in stage_ms.items() if name not in late}, age_ms)
         else:
             stages = STAGES if self._hands else BODY_STAGES
@@ -219,11 +221,10 @@ class FrameLoop:
             # Keypoints belong to the unmirrored image, so that is what is shown.
             frame = dataclasses.replace(frame, image=cv2.flip(frame.image, 1))
         if self.overview is not None:
-            self.overview.add(
-                frame,
-                [OverviewFrame.of(run.result, run.state) for run in self._hands.values() if run.result],
-                BodyOverview.of(self._body.result) if self._body and self._body.result else None,
-            )
+            hands = [OverviewFrame.of(run.result, run.state) for run in self._hands.values() if run.result]
+            followed = None if self._body is None else self._body.result
+            body = None if followed is None else BodySnapshot.of(followed, followed.trajectory.source_state)
+            self.overview.add(frame, hands, body)
         if due:
             self._show(frame.image, stage_ms, age_ms)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from app.body_lane import BodyLaneFrame
+from app.body_snapshot import BodySnapshot
 from app.drawing import draw_caption, draw_detection, draw_skeleton, draw_state, fit_into
 from app.errors import AppError
 from app.frame import Frame
@@ -78,36 +78,6 @@ class OverviewFrame:
         )
 
 
-@dataclass(frozen=True)
-class BodyOverview:
-    """What the composed video needs of the body in one frame.
-
-    Attributes:
-        keypoints_px: (17,2) where the detector saw the body; NaN where it did not.
-        estimate_px: (17,2) where the temporal stage says it is; NaN while it is lost.
-        source_state: of the trajectory.
-        rotations: (24,3,3) float32, SMPL order, camera axes; NaN while lost.
-        hip_m: (3,) camera frame; NaN while lost.
-    """
-
-    keypoints_px: np.ndarray
-    estimate_px: np.ndarray
-    source_state: str
-    rotations: np.ndarray
-    hip_m: np.ndarray
-
-    @staticmethod
-    def of(frame: BodyLaneFrame) -> BodyOverview:
-        """From what became of a frame in the body's lane."""
-        return BodyOverview(
-            keypoints_px=frame.observation.keypoints_px,
-            estimate_px=frame.estimate_px,
-            source_state=frame.trajectory.source_state,
-            rotations=frame.trajectory.rotations[0].astype(np.float32),
-            hip_m=frame.trajectory.hip_m[0].copy(),
-        )
-
-
 class OverviewRecorder:
     """Keeps what the video needs during a run and composes it at the end."""
 
@@ -126,10 +96,10 @@ class OverviewRecorder:
         shutil.rmtree(self._spool_dir, ignore_errors=True)  # of a run that was killed
         self._writer = RecordingWriter(self._spool_dir, size_px=size_px, fps=fps, blocking=blocking)
         self._frames: dict[int, list[OverviewFrame]] = {}
-        self._bodies: dict[int, BodyOverview] = {}
+        self._bodies: dict[int, BodySnapshot] = {}
         self._humanoid: HumanoidScene | None = None
 
-    def add(self, frame: Frame, hands: list[OverviewFrame], body: BodyOverview | None = None) -> None:
+    def add(self, frame: Frame, hands: list[OverviewFrame], body: BodySnapshot | None = None) -> None:
         """Keep one frame: its image, and per hand and of the body what became of it."""
         image = frame.image
         if self._scale < 1.0:
@@ -215,7 +185,7 @@ class OverviewRecorder:
         return np.hstack([*tiles, *(_stacked(hands) if self._bodies else hands)])
 
     def _compose_humanoid(
-        self, camera: np.ndarray, body: BodyOverview | None, frame: Frame, scale: float, offset: np.ndarray
+        self, camera: np.ndarray, body: BodySnapshot | None, frame: Frame, scale: float, offset: np.ndarray
     ) -> np.ndarray:
         """The humanoid's tile; the body's skeleton goes onto the camera's."""
         if self._humanoid is None:
@@ -225,7 +195,7 @@ class OverviewRecorder:
         else:
             draw_body_detection(camera, body.keypoints_px * self._scale * scale + offset)
             draw_body_skeleton(camera, body.estimate_px * self._scale * scale + offset)
-            tile = self._humanoid.show(body.rotations, body.hip_m, frame.t_capture_ns * 1e-9)
+            tile = self._humanoid.show(body.rotations, body.hip_m, body.t_s)
         draw_caption(tile, "humanoid")
         return tile
 

@@ -118,7 +118,6 @@ def estimate_wrist(
     trajectory: HandTrajectory | None,
     body: BodyTrajectory | None,
     t_now_ns: int,
-    errors: WristErrors | None = None,
 ) -> WristEstimate:
     """The wrist from `t_now_ns` on.
 
@@ -127,14 +126,13 @@ def estimate_wrist(
         trajectory: of that hand, if one is looked for.
         body: of the operator's body, if one is looked for.
         t_now_ns: when the estimate is handed on, on the clock of the trajectories.
-        errors: of the two, where they are to be put together; None takes the usual ones.
     """
     of_hand = None if trajectory is None else wrist_of_hand(trajectory)
     of_body = None if body is None else wrist_of_body(body, hand)
     known = [t for t, path in ((trajectory, of_hand), (body, of_body)) if t is not None and path is not None]
     if of_hand is not None and of_body is not None:
         source: WristSource = "both"
-        path = fuse(of_hand.sampled(instants(of_hand, t_now_ns)), of_body, errors or WristErrors())
+        path = fuse(of_hand.sampled(instants(of_hand, t_now_ns)), of_body, WristErrors())
     elif of_hand is not None:
         source, path = "hand", of_hand.sampled(instants(of_hand, t_now_ns))
     elif of_body is not None:

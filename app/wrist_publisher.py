@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from app.wrist_estimate import WristErrors, WristEstimate, estimate_wrist
+from app.wrist_estimate import WristEstimate, estimate_wrist
 from models.body_trajectory import BodyTrajectory
 from models.observation import Hand
 from models.trajectory import HandTrajectory
@@ -24,7 +24,6 @@ class WristPublisher:
         hands: of the operator, each of which leads an arm of its own.
         workspace: axes, scale and limits of the arms.
         engaged: whether the wrists lead from the first frame.
-        errors: of hand and body, where both measure a wrist; None takes the usual ones.
     """
 
     def __init__(
@@ -32,10 +31,8 @@ class WristPublisher:
         hands: Iterable[Hand],
         workspace: ArmWorkspace,
         engaged: bool = False,
-        errors: WristErrors | None = None,
     ) -> None:
         self._clutches = {hand: Clutch.at_start(workspace, engaged) for hand in hands}
-        self._errors = errors
         self._seq = 0
 
     @property
@@ -78,7 +75,7 @@ class WristPublisher:
         """
         messages = []
         for hand, clutch in self._clutches.items():
-            estimate = estimate_wrist(hand, hands.get(hand), body, t_publish_ns, self._errors)
+            estimate = estimate_wrist(hand, hands.get(hand), body, t_publish_ns)
             clutch = clutch.follow(estimate.path, estimate.source or "", t_publish_ns)
             self._clutches[hand] = clutch
             self._seq += 1

@@ -18,6 +18,7 @@ from robot.messages import encode_trajectory
 from robot.publisher import Publisher
 from robot.wrist_messages import encode_wrist
 
+WRIST_STAGE = "wrist_publish"
 BOTH: tuple[Hand, ...] = ("right", "left")
 RELEASING = ("stop", "disarm")  # commands that let the arm rest, too
 
@@ -47,7 +48,7 @@ class WristRun:
     def tell(self, hands: dict[Hand, HandRun], body: BodyRun | None, t_ns: int, timer: StageTimer) -> None:
         """Publish what the newest frame, or the gap, made of wrists and of hands; `t_ns` is now."""
         seen = {hand: run.result for hand, run in hands.items() if run.result is not None}
-        with timer.section("wrist_publish"):
+        with timer.section(WRIST_STAGE):
             followed = None if body is None or body.result is None else body.result.trajectory
             trajectories = {hand: result.trajectory for hand, result in seen.items()}
             for wrist in self.wrists.update(trajectories, followed, t_ns):

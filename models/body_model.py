@@ -172,6 +172,14 @@ def body_shape_names() -> tuple[str, ...]:
     return tuple(str(name) for name in _asset()["shape_names"])
 
 
+def global_from_local(local: np.ndarray) -> np.ndarray:
+    """(…,24,3,3) from the rest pose to camera axes, of rotations inside the parents'."""
+    G = local.copy()
+    for j in range(1, NUM_BODY_JOINTS):
+        G[..., j, :, :] = G[..., BODY_JOINT_PARENTS[j], :, :] @ local[..., j, :, :]
+    return G
+
+
 def local_from_global(G: np.ndarray) -> np.ndarray:
     """Rotations (…,24,3,3) relative to the parents', of those relative to the frame; SMPL order."""
     local = np.array(G, dtype=np.float64)

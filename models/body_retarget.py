@@ -15,10 +15,15 @@ from pathlib import Path
 import numpy as np
 
 from models.body_keypoints import BODY_JOINT_PARENTS, NUM_BODY_JOINTS
-from models.body_model import BodyModel, local_from_global
+from models.body_model import BodyModel, global_from_local, local_from_global
 from models.bvh import Bvh
 from models.errors import ModelError
-from models.rotations import axis_angle_from_matrix, matrix_from_axis_angle, minimal_rotation
+from models.rotations import (
+    axis_angle_from_matrix,
+    matrix_from_axis_angle,
+    matrix_from_quaternion,
+    minimal_rotation,
+)
 
 CMU_UNIT_M = 0.0254 / 0.45
 """Metres of one unit of CMU's files: an inch over 0.45."""
@@ -119,9 +124,8 @@ def motion_of_humanoid(path: str | Path, body: BodyModel) -> BodyMotion:
         )
 
     def quaternion(column: int) -> np.ndarray:
-        return (
-            OURS_FROM_HUMANOID @ _matrix_of_quaternion(frames[:, column : column + 4]) @ OURS_FROM_HUMANOID.T
-        )
+        w_last = np.roll(frames[:, column : column + 4], -1, axis=1)
+        return OURS_FROM_HUMANOID @ matrix_from_quaternion(w_last) @ OURS_FROM_HUMANOID.T
 
     def hinge(column: int) -> np.ndarray:
         # The hinges turn about the humanoid's z, the right, which is our −x.
@@ -145,15 +149,20 @@ def motion_of_humanoid(path: str | Path, body: BodyModel) -> BodyMotion:
 
     t_s = np.concatenate([[0.0], np.cumsum(frames[:-1, 0])])
     root_m = frames[:, 1:4] @ OURS_FROM_HUMANOID.T
-    G = _global_of_local(local)
-    return _placed(G, root_m, _HUMANOID_LEG_M, body, t_s)  # its hips are on both sides of its root
+    G = global_from_local(local)
+    return _placed(G, root_m, HUMANOID_LEG_M, body, t_s)  # its hips are on both sides of its root
 
 
 OURS_FROM_HUMANOID = np.array([[0.0, 0.0, -1.0], [0.0, 1.0, 0.0], [1.0, 0.0, 0.0]])
 """PyBullet's humanoid: x ahead, y up, z to the right. Ours: x to the left, y up, z ahead."""
 
+HUMANOID_SCALE = 0.25
+"""Size of a person relative to pybullet_data's humanoid.urdf, which is four times as large."""
+
+HUMANOID_LEG_M = HUMANOID_SCALE * (1.686184 + 1.639480)
+"""Hip to knee to ankle."""
+
 _HUMANOID_WIDTH = 44
-_HUMANOID_LEG_M = 0.4215 + 0.4099  # hip to knee to ankle, of pybullet_data's humanoid.urdf
 
 
 def resampled(motion: BodyMotion, fps: float) -> BodyMotion:
@@ -200,21 +209,3 @@ def _placed(G: np.ndarray, hips: np.ndarray, legs_m: float, body: BodyModel, t_s
 def _between(A: np.ndarray, B: np.ndarray) -> np.ndarray:
     """Half way from rotations A (…,3,3) to B."""
     return A @ matrix_from_axis_angle(0.5 * axis_angle_from_matrix(np.swapaxes(A, -1, -2) @ B))
-
-
-def _global_of_local(local: np.ndarray) -> np.ndarray:
-    G = local.copy()
-    for j in range(1, NUM_BODY_JOINTS):
-        G[..., j, :, :] = G[..., BODY_JOINT_PARENTS[j], :, :] @ local[..., j, :, :]
-    return G
-
-
-def _matrix_of_quaternion(q: np.ndarray) -> np.ndarray:
-    """Rotations (N,3,3) of quaternions (N,4), w first, of any length above zero."""
-    w, x, y, z = (q / np.linalg.norm(q, axis=-1, keepdims=True)).T
-    rows = [
-        [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
-        [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
-        [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
-    ]
-    return np.stack([np.stack(row, -1) for row in rows], -2)

@@ -64,6 +64,18 @@ def matrix_from_axis_angle(axis_angle: np.ndarray) -> np.ndarray:
     return np.eye(3) + np.sinc(angle / np.pi) * K + 0.5 * np.sinc(angle / (2.0 * np.pi)) ** 2 * (K @ K)
 
 
+def matrix_from_quaternion(q: np.ndarray) -> np.ndarray:
+    """Rotations (…,3,3) of quaternions (…,4), x, y, z, w, of any length above zero."""
+    q = np.asarray(q, dtype=np.float64)
+    x, y, z, w = np.moveaxis(q / np.linalg.norm(q, axis=-1, keepdims=True), -1, 0)
+    rows = [
+        [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
+        [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
+        [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
+    ]
+    return np.stack([np.stack(row, -1) for row in rows], -2)
+
+
 def axis_angle_from_matrix(R: np.ndarray) -> np.ndarray:
     """The shortest axis-angle vector of a rotation, through its unit quaternion.
 

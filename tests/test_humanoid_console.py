@@ -26,7 +26,7 @@ from app.console.painter import ConsolePainter, View
 from app.frame import Frame
 from app.interrupt import Interrupt
 from app.opencv import cv2
-from app.overview import BodyOverview, OverviewFrame, OverviewRecorder
+from app.overview import OverviewFrame, OverviewRecorder
 from app.snapshot import Snapshot
 from models.body_observation import BodyObservation
 from models.body_trajectory import BodyTrajectory
@@ -176,7 +176,7 @@ def record(run_dir: Path, hands: int, frames: int = 3) -> Path:
         SPEC.home_rad,
     )
     for index in range(frames):
-        body = BodyOverview.of(lane_frame(detected=index != 1, t_ns=index * 33_000_000))
+        body = BodySnapshot.of(lane_frame(detected=index != 1, t_ns=index * 33_000_000), "tracking")
         image = np.full((240, 320, 3), 90, np.uint8)
         recorder.add(Frame(index, index * 33_000_000, image), [shown] * hands, body)
     return recorder.compose(Interrupt())

@@ -69,14 +69,6 @@ def draw_body(brush: Brush, points: np.ndarray, width: float) -> None:
         brush.disc(centre, 0.9 * width, _hex(keypoint_colour(keypoint)))
 
 
-def draw_thin_body(brush: Brush, points: np.ndarray, width: float, colour: str) -> None:
-    """Draw a body (17,2) in one thin colour: what the detector said."""
-    if not np.isfinite(points).all():
-        return
-    for a, b in BODY_SKELETON:
-        brush.line(points[a], points[b], faded(colour, 0.9), width)
-
-
 def _hex(colour: Colour) -> str:
     blue, green, red = colour
     return f"#{red:02x}{green:02x}{blue:02x}"

@@ -7,10 +7,11 @@ from PySide6 import QtCore, QtGui
 
 from app.console.brush import Brush, rect
 from app.console.layout import Box
-from app.console.paint_body import draw_body, draw_thin_body
+from app.console.paint_body import draw_body
 from app.console.skeletons import draw_ghost, draw_skeleton, draw_thin
 from app.console.theme import GHOST
 from app.snapshot import Snapshot
+from models.body_keypoints import BODY_SKELETON
 
 DETECTION = "#ffffff"
 
@@ -39,7 +40,8 @@ def paint_camera(brush: Brush, box: Box, snapshot: Snapshot) -> None:
         draw_thin(brush, hand.keypoints_px * to_window + origin, 0.42 * line, DETECTION)
     if snapshot.body is not None:
         draw_body(brush, snapshot.body.estimate_px * to_window + origin, line)
-        draw_thin_body(brush, snapshot.body.keypoints_px * to_window + origin, 0.42 * line, DETECTION)
+        pixels = snapshot.body.keypoints_px * to_window + origin
+        draw_thin(brush, pixels, 0.42 * line, DETECTION, BODY_SKELETON)
     painter.restore()
     brush.round_corners(box)
     _legend(brush, box, foreseen=bool(snapshot.hands))

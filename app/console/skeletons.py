@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from PySide6 import QtCore, QtGui
 
@@ -29,11 +31,17 @@ def draw_skeleton(brush: Brush, points: np.ndarray, width: float) -> None:
         brush.disc(centre, 0.95 * width, PALM if index == 0 else FINGERS[(index - 1) // 4])
 
 
-def draw_thin(brush: Brush, points: np.ndarray, width: float, colour: str) -> None:
-    """Draw a hand (21,2) in one thin colour: what the detector said."""
+def draw_thin(
+    brush: Brush,
+    points: np.ndarray,
+    width: float,
+    colour: str,
+    bones: Sequence[tuple[int, int]] = SKELETON,
+) -> None:
+    """Draw a hand (21,2), or what has the bones given, in one thin colour: what the detector said."""
     if not np.isfinite(points).all():
         return
-    for a, b in SKELETON:
+    for a, b in bones:
         brush.line(points[a], points[b], faded(colour, 0.9), width)
 
 

@@ -11,7 +11,9 @@ import numpy as np
 
 from app.errors import AppError
 from app.humanoid.balls import Balls, LinkShape
-from app.humanoid.pose import HINGE_JOINTS, HUMANOID_SCALE, SPHERICAL_JOINTS, HumanoidPose, quaternions_of
+from app.humanoid.pose import HINGE_JOINTS, SPHERICAL_JOINTS, HumanoidPose, quaternions_of
+from models.body_retarget import HUMANOID_SCALE
+from models.rotations import matrix_from_quaternion
 from robot import RobotError
 from robot.bullet import joint_indices, link_indices, load_pybullet
 
@@ -64,7 +66,7 @@ class HumanoidFigure:
         )
         poses = np.tile(np.eye(4), (len(states), 1, 1))
         poses[:, :3, 3] = [state[4] for state in states]
-        poses[:, :3, :3] = _matrices(np.array([state[5] for state in states]))
+        poses[:, :3, :3] = matrix_from_quaternion(np.array([state[5] for state in states]))
         return poses
 
     def lowest_m(self, poses: np.ndarray) -> float:
@@ -110,7 +112,7 @@ class HumanoidFigure:
         for data in bullet.getVisualShapeData(self._body, physicsClientId=self._client):
             number, kind, size, place = data[1], data[2], data[3], np.eye(4)
             place[:3, 3] = data[5]
-            place[:3, :3] = _matrices(np.array([data[6]]))[0]
+            place[:3, :3] = matrix_from_quaternion(data[6])
             if kind == bullet.GEOM_SPHERE:
                 shapes[number].append(LinkShape("sphere", (size[0],), place))
             elif kind == bullet.GEOM_CAPSULE:
@@ -118,14 +120,3 @@ class HumanoidFigure:
             elif kind == bullet.GEOM_BOX:
                 shapes[number].append(LinkShape("box", tuple(size), place))
         return tuple(tuple(parts) for parts in shapes.values())
-
-
-def _matrices(q: np.ndarray) -> np.ndarray:
-    """Rotations (n,3,3) of quaternions (n,4), x, y, z, w."""
-    x, y, z, w = (q / np.linalg.norm(q, axis=-1, keepdims=True)).T
-    rows = [
-        [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
-        [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
-        [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
-    ]
-    return np.stack([np.stack(row, -1) for row in rows], -2)

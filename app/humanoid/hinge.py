@@ -75,10 +75,6 @@ class Hinge:
             bend = 0.0 if bend > -0.5 * math.pi else math.pi
         return np.stack([ahead, -upper, axis], axis=1), self._flexion * bend
 
-    def forget(self) -> None:
-        """Begin anew."""
-        self._past = None
-
     def _recent(self, t_s: float) -> _Past | None:
         if self._past is not None and 0.0 <= t_s - self._past.t_s <= _MEMORY_S:
             return self._past

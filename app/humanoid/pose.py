@@ -16,9 +16,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from app.humanoid.hinge import Hinge
-from models.body_keypoints import BODY_JOINT_PARENTS, NUM_BODY_JOINTS
-from models.body_model import BodyModel
-from models.body_retarget import OURS_FROM_HUMANOID
+from models.body_keypoints import NUM_BODY_JOINTS
+from models.body_model import BodyModel, global_from_local
+from models.body_retarget import HUMANOID_LEG_M, OURS_FROM_HUMANOID
 from models.rotations import axis_angle_from_matrix, matrix_from_axis_angle
 
 SPHERICAL_JOINTS = (
@@ -28,12 +28,6 @@ SPHERICAL_JOINTS = (
 
 HINGE_JOINTS = ("right_knee", "right_elbow", "left_knee", "left_elbow")
 """Its hinges; knees from -π to 0, elbows from 0 to π, rad."""
-
-HUMANOID_SCALE = 0.25
-"""Size of a person relative to the file's, which is four times as large."""
-
-HUMANOID_LEG_M = HUMANOID_SCALE * (1.686184 + 1.639480)
-"""Hip to knee to ankle."""
 
 _HUMANOID_FROM_CAMERA = OURS_FROM_HUMANOID.T @ np.diag([1.0, -1.0, -1.0])
 
@@ -96,7 +90,7 @@ class HumanoidPoser:
         rotations = np.asarray(rotations, dtype=np.float64)
         if rotations.shape != (NUM_BODY_JOINTS, 3, 3):
             raise ValueError(f"a humanoid takes rotations (24,3,3) in SMPL order, not {rotations.shape}")
-        G = _global(rotations)
+        G = global_from_local(rotations)
         # Rotations of the person's bones, in the humanoid's axes at rest and in its frame.
         H = _HUMANOID_FROM_CAMERA @ G @ OURS_FROM_HUMANOID
         balls = {"chest": H[0].T @ H[_CHEST], "neck": H[_CHEST].T @ H[_HEAD]}
@@ -121,11 +115,6 @@ class HumanoidPoser:
             hinges_rad=np.array([hinges[name] for name in HINGE_JOINTS]),
         )
 
-    def forget(self) -> None:
-        """Begin anew, with another person for example."""
-        for limb in self._limbs.values():
-            limb.forget()
-
 
 def quaternions_of(R: np.ndarray) -> np.ndarray:
     """Quaternions (…,4) x, y, z, w with w ≥ 0, as PyBullet has them, of rotations (…,3,3)."""
@@ -143,14 +132,6 @@ def _hung(side: float) -> np.ndarray:
 
 
 _HUNG = {16: _hung(1.0), 17: _hung(-1.0)}
-
-
-def _global(rotations: np.ndarray) -> np.ndarray:
-    """(24,3,3) from the rest pose to the camera frame, of rotations inside the parents'."""
-    G = rotations.copy()
-    for j in range(1, NUM_BODY_JOINTS):
-        G[j] = G[BODY_JOINT_PARENTS[j]] @ rotations[j]
-    return G
 
 
 def _direction(vector: np.ndarray) -> np.ndarray:

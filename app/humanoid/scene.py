@@ -19,7 +19,6 @@ from app.humanoid.look import DRAWN_SCALE, dressed
 from app.humanoid.place import Place
 from app.humanoid.pose import HumanoidPose, HumanoidPoser
 from app.opencv import cv2
-from models.body_model import BodyModel
 from robot import RobotError, raster
 from robot.renderer import Camera, Geometry, Renderer
 
@@ -61,13 +60,12 @@ class HumanoidScene:
     Args:
         size_px: (width, height) of the pictures.
         mirror: whether it faces the viewer, see above.
-        body: whose rotations it is shown; the default shape if None.
 
     Raises:
         AppError: PyBullet or its humanoid is not installed, or the size is impossible.
     """
 
-    def __init__(self, size_px: tuple[int, int], mirror: bool = True, body: BodyModel | None = None) -> None:
+    def __init__(self, size_px: tuple[int, int], mirror: bool = True) -> None:
         width, height = size_px
         # The humanoid stays where the person is; the eye goes around it.
         side = 1.0 if mirror else -1.0
@@ -80,7 +78,7 @@ class HumanoidScene:
             light=np.array(_TO_LIGHT) * (side, side, 1.0),
             shadow_half_width_m=DRAWN_SCALE * _SHADOW_HALF_WIDTH_M,
         )
-        self._poser = HumanoidPoser(body)
+        self._poser = HumanoidPoser()
         self._figure = HumanoidFigure()
         try:
             drawn = dressed(self._figure.links, self._figure.shapes)
