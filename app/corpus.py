@@ -38,13 +38,15 @@ class Settings:
     """Make pairs of what the detector says and what is true."""
 
     output: Path | None = None
-    """Folder of the corpus; by default corpus/seedN in the user's cache directory."""
+    """Folder of the corpus; by default corpus/seedN (stills/seedN) in the user's cache directory."""
     minutes: float = 60.0
     """Footage in all: 90 % train, 5 % val, 5 % test."""
     seed: int = 0
     """Another seed is another corpus."""
     frames: int = 300
-    """Of each clip, at 30 frames/s."""
+    """Of each clip, at 30 frames/s; of each scene with --stills, where few are best."""
+    stills: bool = False
+    """Frames that do not follow each other: they show far more poses in the same time."""
     workers: int = 2
     """Processes; each fills one core."""
     share: tuple[int, int] = (0, 1)
@@ -64,15 +66,16 @@ def make_corpus(settings: Settings) -> Path:
     Raises:
         AppError: a setting is out of range, a worker died, or the folder cannot be written.
     """
-    if settings.minutes <= 0 or settings.frames < 16 or settings.workers < 1 or settings.seed < 0:
+    least = 1 if settings.stills else 16
+    if settings.minutes <= 0 or settings.frames < least or settings.workers < 1 or settings.seed < 0:
         raise AppError(
-            "a corpus takes minutes above 0, at least 16 frames a clip, "
+            "a corpus takes minutes above 0, at least 16 frames a clip (1 with --stills), "
             "at least one worker and a seed from 0 up"
         )
     part, parts = settings.share
     if not 0 <= part < parts:
         raise AppError(f"--share {part} {parts} names no machine: give I N with 0 ≤ I < N")
-    folder = settings.output or cache_dir() / "corpus" / f"seed{settings.seed}"
+    folder = folder_of(settings)
     count = max(1, round(settings.minutes * 60.0 * FPS / settings.frames))
     todo = [i for i in range(count) if i % parts == part and not clip_path(folder, i).is_file()]
     asset = assets.resolve(assets.HAND_LANDMARKER)
@@ -87,6 +90,12 @@ def make_corpus(settings: Settings) -> Path:
     return folder
 
 
+def folder_of(settings: Settings) -> Path:
+    """Where the corpus is kept."""
+    kind = "stills" if settings.stills else "corpus"
+    return settings.output or cache_dir() / kind / f"seed{settings.seed}"
+
+
 def _make(todo: list[int], folder: Path, settings: Settings, asset: Path, bank: Path | None) -> None:
     context = multiprocessing.get_context("spawn")
     workers = min(settings.workers, len(todo))
@@ -99,7 +108,7 @@ def _make(todo: list[int], folder: Path, settings: Settings, asset: Path, bank: 
         while True:
             # Few at a time, so that Ctrl-C ends with the clips in the making.
             while len(running) < 2 * workers and (index := next(waiting, None)) is not None:
-                running.add(pool.submit(_make_clip, index, settings.frames, clip_path(folder, index)))
+                running.add(pool.submit(_make_clip, index, settings, clip_path(folder, index)))
             if not running:
                 break
             done, running = wait(running, return_when=FIRST_COMPLETED)
@@ -130,11 +139,12 @@ def _start_worker(asset: Path, bank: Path | None, seed: int) -> None:
     _maker = ClipMaker(asset, None if bank is None else PoseBank.load(bank), seed)
 
 
-def _make_clip(index: int, frames: int, path: Path) -> float:
-    """Make and keep one clip; the share of its frames in which the hand was detected."""
+def _make_clip(index: int, settings: Settings, path: Path) -> float:
+    """Make and keep one clip, or a scene's stills; the share of frames in which the hand was detected."""
     if _maker is None:
         raise RuntimeError("The worker was not started.")
-    clip = _maker.make(index, frames)
+    make = _maker.make_stills if settings.stills else _maker.make
+    clip = make(index, settings.frames)
     clip.save(path)
     return float(clip.observed.mean())
 
@@ -145,7 +155,7 @@ def main(arguments: list[str]) -> int:
     settings = tyro.cli(Settings, args=arguments, prog="app.corpus")
     try:
         if settings.report_only:
-            folder = settings.output or cache_dir() / "corpus" / f"seed{settings.seed}"
+            folder = folder_of(settings)
         else:
             folder = make_corpus(settings)
         for line in report(folder):

@@ -17,12 +17,15 @@ from app.synthetic.renderer import ArmRenderer
 from models.hand_model import HandModel, shape_names
 from models.motion.bank import PoseBank
 from models.motion.generator import FPS, MotionGenerator, random_camera
+from models.observation import Observation
 
 TEST_SHAPES = ("adult_small_slim", "adult_large_thick")
 """Hands that only test clips show."""
 
 HELD_OUT_SHARE, SPLIT_SEED = 0.15, 0  # of the bank's clips, played only in val and test
 _SCALES = (0.93, 1.08)
+_STILL_FRAMES = 24  # of the motion that a still is taken from
+_SHOWN_AT_MOST, _SETTLED, _APART_NS = 4, 0.01, 2_000_000_000  # the second is a share of the hand's size
 _CYCLE, _VAL_AT, _TEST_AT = 20, 7, 17  # one clip in twenty each
 
 
@@ -101,28 +104,47 @@ class ClipMaker:
         self._banks = (None, None) if bank is None else bank.split(HELD_OUT_SHARE, SPLIT_SEED)
         self._seed = seed
         self._generators: dict[tuple[str, bool], MotionGenerator] = {}
+        self._detector: HandDetector | None = None
+        self._t_shown_ns = 0
 
     def make(self, index: int, frames: int) -> PairClip:
         """The clip of a number: the same number, seed and length give the same pictures."""
         scene = _Scene(self, index, frames)
-        observed = np.zeros(frames, dtype=bool)
-        observed_m = np.full((frames, 21, 3), np.nan)
-        observed_px = np.full((frames, 21, 2), np.nan)
-        observed_depth_px = np.full((frames, 21), np.nan)
-        score = np.zeros(frames)
         with HandDetector(self._asset_path) as detector:
-            for i, image in enumerate(scene.images()):
-                frame = Frame(index=i, t_capture_ns=round(i * 1e9 / FPS), image=image)
-                seen = detector.detect(frame)["right"]
-                observed[i], score[i] = seen.detected, seen.score
-                observed_m[i], observed_px[i] = seen.keypoints_m, seen.keypoints_px
-                observed_depth_px[i] = seen.depth_px
-        camera = scene.camera
-        return PairClip(
-            FPS, scene.shape, scene.scale, scene.rotations, scene.keypoints_m, scene.wrist_m,
-            observed, observed_m, observed_px, observed_depth_px, score,
-            camera.focal_px, np.array(camera.centre_px), np.array(camera.size_px),
-        )  # fmt: skip
+            seen = [
+                detector.detect(Frame(i, round(i * 1e9 / FPS), image))["right"]
+                for i, image in enumerate(scene.images())
+            ]
+        return scene.paired(seen)
+
+    def make_stills(self, index: int, count: int) -> PairClip:
+        """Frames that have nothing to do with each other: one room, arm and camera, `count` poses and places.
+
+        A tenth of the frames of a clip teach a single pose as much as all of them do; here none is wasted.
+        What is kept of each is what the detector says once it has found the hand and follows it. A hand that
+        it takes for a left one counts as not seen: there is no past to know better from.
+        """
+        scene = _Scene(self, index, count, stills=True)
+        if self._detector is None:  # loading it takes longer than a scene
+            self._detector = HandDetector(self._asset_path)
+        return scene.paired([self._settled(self._detector, image) for image in scene.images()])
+
+    def _settled(self, detector: HandDetector, image: np.ndarray) -> Observation:
+        """What the detector says of an image that it is shown until it says the same again."""
+        self._t_shown_ns += _APART_NS  # by now the last one is forgotten
+        before = self._shown(detector, image)
+        seen = self._shown(detector, image)  # the first time it may still be after the last hand
+        for _ in range(_SHOWN_AT_MOST - 2):
+            moved_px = np.linalg.norm(seen.keypoints_px - before.keypoints_px, axis=-1).mean()
+            size_px = float(np.ptp(seen.keypoints_px, axis=0).max())
+            if not seen.detected or moved_px < _SETTLED * size_px:
+                break
+            before, seen = seen, self._shown(detector, image)
+        return seen
+
+    def _shown(self, detector: HandDetector, image: np.ndarray) -> Observation:
+        self._t_shown_ns += round(1e9 / FPS)
+        return detector.detect(Frame(0, self._t_shown_ns, image))["right"]
 
     def images(self, index: int, frames: int) -> Iterator[np.ndarray]:
         """The pictures (height,width,3) BGR of a clip, to look at."""
@@ -143,7 +165,7 @@ class ClipMaker:
 class _Scene:
     """Everything about one clip but what the detector says."""
 
-    def __init__(self, maker: ClipMaker, index: int, frames: int) -> None:
+    def __init__(self, maker: ClipMaker, index: int, frames: int, stills: bool = False) -> None:
         rng = maker.dice(index)
         split = split_of(index)
         names = [name for name in shape_names() if (name in TEST_SHAPES) == (split == "test")]
@@ -151,9 +173,15 @@ class _Scene:
         self.scale = float(rng.uniform(*_SCALES))
         self.camera = random_camera(rng)
         generator = maker.generator(self.shape, split != "train")
-        motion = generator.batch(rng, 1, frames, (self.camera,), self.scale)
-        self.rotations, self.keypoints_m = motion.rotations[0], motion.keypoints_m[0]
-        self.wrist_m, self._forearm = motion.wrist_m[0], motion.forearm[0]
+        clips, length = (frames, _STILL_FRAMES) if stills else (1, frames)
+        motion = generator.batch(rng, clips, length, clips * (self.camera,), self.scale)
+        # Of stills one frame of each motion, and the one after it for the smear; of a clip all frames.
+        at = rng.integers(length - 1, size=clips) if stills else np.arange(length)
+        row = np.arange(clips) if stills else np.zeros(length, dtype=int)
+        self.rotations, self.keypoints_m = motion.rotations[row, at], motion.keypoints_m[row, at]
+        self.wrist_m, self._forearm = motion.wrist_m[row, at], motion.forearm[row, at]
+        middle_px = self.camera.project((motion.keypoints_m + motion.wrist_m[:, :, None]).mean(axis=2))
+        self._motion_px = np.gradient(middle_px, axis=1)[row, at]
         self._model = generator.model.scaled(self.scale)
         self._look = random_look(rng, self.shape, self.camera)
         self._room = random_room(rng, self._look)
@@ -162,10 +190,22 @@ class _Scene:
         self._noise = rng
 
     def images(self) -> Iterator[np.ndarray]:
-        middle_px = self.camera.project((self.keypoints_m + self.wrist_m[:, None]).mean(axis=1))
-        motion_px = np.gradient(middle_px, axis=0)
+        """The pictures, one by one."""
         with ArmRenderer(self._look, self._model, self._room) as renderer:
             for i, (rotations, wrist_m) in enumerate(zip(self.rotations, self.wrist_m, strict=True)):
                 props = self._props.at(i / FPS, rotations[0], wrist_m)
                 image = renderer.render(i, rotations, wrist_m, self._forearm[i], props)
-                yield self._defects.apply(image, motion_px[i], self._noise)
+                yield self._defects.apply(image, self._motion_px[i], self._noise)
+
+    def paired(self, seen: list[Observation]) -> PairClip:
+        """The truth, and what the detector said of each picture."""
+        camera = self.camera
+        return PairClip(
+            FPS, self.shape, self.scale, self.rotations, self.keypoints_m, self.wrist_m,
+            np.array([one.detected for one in seen]),
+            np.array([one.keypoints_m for one in seen]),
+            np.array([one.keypoints_px for one in seen]),
+            np.array([one.depth_px for one in seen]),
+            np.array([one.score for one in seen]),
+            camera.focal_px, np.array(camera.centre_px), np.array(camera.size_px),
+        )  # fmt: skip

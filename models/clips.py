@@ -42,6 +42,13 @@ class Clip:
     def __len__(self) -> int:
         return len(self.truth["wrist_m"])
 
+    def detected(self) -> Clip:
+        """The frames in which something was detected, as if they followed each other."""
+        assert self.seen is not None
+        rows = self.seen["observed"]
+        truth = {key: values[rows] for key, values in self.truth.items()}
+        return Clip(self.name, truth, {key: values[rows] for key, values in self.seen.items()})
+
 
 class Clips:
     """All clips of one kind, end to end in memory."""
@@ -74,7 +81,7 @@ class Clips:
         rng: np.random.Generator,
         paces: tuple[float, float] = (1.0, 1.0),
     ) -> tuple[Truth, Seen | None]:
-        """Random windows of T slots and `future`, slots after the newest; all frames are equally likely.
+        """Random windows of T slots and `future`, slots after the newest; the longer a clip, the more of it.
 
         Clips shorter than that are held still at their end.
 
@@ -88,12 +95,13 @@ class Clips:
         """
         slowest, fastest = np.log(paces)
         slots = T + max(future, default=0)
-        room = np.maximum(self.lengths - slots, 0) + 1
-        clip = rng.choice(len(room), size=count, p=room / room.sum())
+        span = max(slots - 1, 1)  # of a single slot any pace will do
+        # By frames, not by windows: a clip hardly longer than one window shows as much as its frames do.
+        clip = rng.choice(len(self), size=count, p=self.lengths / self.lengths.sum())
         odd = rng.random(count) < 0.5
         pace = np.where(odd, np.exp(rng.uniform(slowest, fastest, count)), 1.0)
         # No faster than the clip is long: past its end there would be nothing to be right about.
-        pace = np.minimum(pace, np.maximum((self.lengths[clip] - 1) / (slots - 1), 1.0))
+        pace = np.minimum(pace, np.maximum((self.lengths[clip] - 1) / span, 1.0))
         spare = np.maximum(self.lengths[clip] - 1 - pace * (slots - 1), 0.0)
         newest = np.rint(rng.random(count) * spare + pace * (T - 1)).astype(np.int64)
         return self._windows(clip, newest, pace, T, future)
@@ -130,12 +138,13 @@ class Clips:
         return truth, kind(**seen, offset=torch.from_numpy(offset.astype(np.float32)))
 
 
-def load_clips(directories: tuple[Path, ...], filmed: bool) -> Clips | None:
+def load_clips(directories: tuple[Path, ...], filmed: bool, detected: bool = False) -> Clips | None:
     """Every clip under the directories; None if none are given.
 
     Args:
         directories: searched through for .npz files.
         filmed: take what a detector saw too; without, only the motion of a file is read.
+        detected: take only frames in which something was detected, of files whose frames are unrelated.
 
     Raises:
         ModelError: a directory has no clips, or a file is no such clip.
@@ -146,8 +155,9 @@ def load_clips(directories: tuple[Path, ...], filmed: bool) -> Clips | None:
         if not files:
             raise ModelError(f"no clips (.npz) under {directory}; make some or give their directory")
         for file in tqdm(files, desc=f"reading {directory}", unit="clip", disable=len(files) < 200):
-            clips.append(read_clip(file, filmed))
-    return Clips(clips) if clips else None
+            clip = read_clip(file, filmed)
+            clips.append(clip.detected() if detected else clip)
+    return Clips([clip for clip in clips if len(clip)]) if clips else None
 
 
 def read_clip(file: Path, filmed: bool) -> Clip:

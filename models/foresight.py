@@ -28,6 +28,7 @@ _JOINTS_OF_PART = (1, 3, 3, 3, 3, 3)  # wrist, then index, middle, pinky, ring, 
 _PLACE_UNITS_M = 0.1  # a place that moves by this counts like an angle of one radian
 _PART = np.repeat(np.arange(7), [*(3 * joints for joints in _JOINTS_OF_PART), 3])
 _SIZE = np.bincount(_PART)
+_OF_PART = (_PART[:, None] == np.arange(7)).astype(np.float64)  # (51,7), to sum over parts
 _HISTORY_NS = 4 * SLOT_PERIOD_NS
 _SAME_NS = 1_000_000  # estimates so near to a time are taken for those of that time
 _TINY = 1e-9
@@ -189,7 +190,7 @@ class Foresight:
 
 def _no_further(motions: np.ndarray, most_rad: float) -> np.ndarray:
     """Motions (K,51) shortened, part by part, so that none is longer than `most_rad`, short ones hardly."""
-    length2 = np.array([_per_part(motion, motion) for motion in motions]) / _SIZE
+    length2 = _per_part(motions, motions) / _SIZE
     return motions / np.sqrt(1.0 + length2 / most_rad**2)[:, _PART]
 
 
@@ -206,5 +207,5 @@ def _between(start: Hand, end: Hand) -> np.ndarray:
 
 
 def _per_part(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """(7,) dot products of motions (51,), part by part."""
-    return np.bincount(_PART, a * b)
+    """(…,7) dot products of motions (…,51), part by part."""
+    return np.asarray((a * b) @ _OF_PART)

@@ -17,7 +17,7 @@ import numpy as np
 
 from models.errors import ModelError
 from models.joint_frames import angles_of_rotation, joint_frames, joint_limits, rotation_of_angles
-from models.keypoints import JOINT_PARENTS, KEYPOINTS_FROM_MANO, NUM_JOINTS, TIP_JOINTS
+from models.keypoints import FINGER_CHAINS, JOINT_PARENTS, KEYPOINTS_FROM_MANO, NUM_JOINTS, TIP_JOINTS
 
 ASSET = Path(__file__).parent / "assets" / "hand.npz"
 DEFAULT_SHAPE = "adult_medium"
@@ -159,6 +159,12 @@ class HandModel:
         last = list(TIP_JOINTS)
         tips = joints[..., last, :] + (G[..., last, :, :] @ self.tip_offsets_m[:, :, None])[..., 0]
         return np.concatenate([joints, tips], axis=-2)[..., KEYPOINTS_FROM_MANO, :]
+
+    @functools.cached_property
+    def finger_bones_m(self) -> np.ndarray:
+        """(5,3,3) the three bones of each digit at rest, thumb first, from its first joint to its tip."""
+        inner = np.diff(self.joints_m[FINGER_CHAINS], axis=1)
+        return np.concatenate([inner, self.tip_offsets_m[:, None]], axis=1)
 
     def vertices(self, rotations: np.ndarray, wrist_m: np.ndarray | None = None) -> np.ndarray:
         """The mesh (…,V,3) by linear blend skinning, metres; arguments as for `forward`."""

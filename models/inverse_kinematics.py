@@ -5,13 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from models.hand_model import HandModel
-from models.keypoints import (
-    FINGER_JOINTS,
-    FINGER_SLICES,
-    FINGERS,
-    KEYPOINT_OF_JOINT,
-    NUM_JOINTS,
-)
+from models.keypoints import FINGER_CHAINS, KEYPOINT_OF_JOINT, NUM_JOINTS
 from models.rotations import minimal_rotation, procrustes_rotation
 
 # The palm is rigid but for the thumb's base, which detectors also place worst.
@@ -49,14 +43,12 @@ def _fit_finite(points: np.ndarray, model: HandModel) -> np.ndarray:
     palm = list(_PALM_JOINTS)
     seen = points[:, KEYPOINT_OF_JOINT[palm]] - points[:, :1]
     R[:, 0] = procrustes_rotation(model.joints_m[palm], seen, _PALM_WEIGHTS)
-    chains = np.array([FINGER_JOINTS[finger] for finger in FINGERS])  # (5,3), all fingers are turned at once
-    bones = np.stack([np.diff(points[:, FINGER_SLICES[finger]], axis=1) for finger in FINGERS], axis=1)
-    inner = np.diff(model.joints_m[chains], axis=1)
-    rest = np.concatenate([inner, model.tip_offsets_m[:, None]], axis=1)  # (5,3,3)
+    bones = np.diff(points[:, 1:].reshape(-1, 5, 4, 3), axis=2)  # a finger's four keypoints follow each other
+    rest = model.finger_bones_m
     parent = R[:, None, 0]
     for level in range(3):
         inside = (np.swapaxes(parent, -1, -2) @ bones[:, :, level, :, None])[..., 0]
         turn = minimal_rotation(rest[:, level], inside)
-        R[:, chains[:, level]] = turn
+        R[:, FINGER_CHAINS[:, level]] = turn
         parent = parent @ turn
     return R

@@ -52,6 +52,9 @@ FINGER_JOINTS = {
 }
 """The three MANO joints of each digit, base to end; tips are attached to the last."""
 
+FINGER_CHAINS = np.array([FINGER_JOINTS[name] for name in FINGERS])
+"""The same as (5,3) numbers, digits in keypoint order."""
+
 TIP_JOINTS = tuple(FINGER_JOINTS[name][2] for name in FINGERS)
 """The joint each fingertip moves with, digits in keypoint order."""
 

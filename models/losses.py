@@ -76,6 +76,7 @@ def pose_losses(
     figure: Figure,
     config: LossConfig,
     even: int | None = None,
+    foreseen: Tensor | None = None,
 ) -> dict[str, Tensor]:
     """The unweighted terms, each a scalar, and their weighted sum under "total".
 
@@ -88,10 +89,13 @@ def pose_losses(
         figure: the mean hand or body; keypoints are compared on it, as sizes cannot be seen.
         config: the weights.
         even: so many slots, from the first, follow each other; None if all do.
+        foreseen: (B,) bool, windows whose future counts; None if all do.
     """
     S = pose.shape[1]
     weight = valid.float()[:, None].repeat(1, S)
     weight[:, T - 1 :] *= config.newest
+    if foreseen is not None:
+        weight[:, T:] *= foreseen.float()[:, None]
 
     def mean(error: Tensor) -> Tensor:
         """Weighted mean of (B,n): all slots, or the last n of the even ones."""

@@ -165,8 +165,8 @@ class SlotEncoder(ABC, Generic[WindowT]):
         self._learn(window, [int(i) for i in seen if int(window.t_capture_ns[i]) not in self._known])
         current = [int(t_ns) for t_ns in window.t_capture_ns[seen]]
         self._known = {t_ns: self._known[t_ns] for t_ns in current}
-        for i, t_ns in zip(seen, current, strict=True):
-            features[i], poses[i] = self._known[t_ns]
+        features[seen] = [self._known[t_ns][0] for t_ns in current]
+        poses[seen] = [self._known[t_ns][1] for t_ns in current]
         offset = np.where(window.observed, (window.t_capture_ns - window.t_ns) / SLOT_PERIOD_NS, 0.0)
         features = set_offset(features, offset.astype(np.float32), self._layout)
         start = poses[nearest_observed(window.observed, self._future)]

@@ -39,7 +39,7 @@ def decode_6d(sixd: np.ndarray) -> np.ndarray:
     x = unit(columns[..., 0])
     c1 = columns[..., 1]
     y = unit(c1 - np.sum(x * c1, axis=-1, keepdims=True) * x)
-    return np.stack([x, y, np.cross(x, y)], axis=-1)
+    return np.stack([x, y, cross(x, y)], axis=-1)
 
 
 def unit(v: np.ndarray) -> np.ndarray:
@@ -91,18 +91,19 @@ def axis_angle_from_matrix(R: np.ndarray) -> np.ndarray:
     b = R[..., 0, 2] - R[..., 2, 0]
     c = R[..., 1, 0] - R[..., 0, 1]
     d, e, f = R[..., 1, 0] + R[..., 0, 1], R[..., 0, 2] + R[..., 2, 0], R[..., 2, 1] + R[..., 1, 2]
-    # Rows of 4·q·qᵀ for q = (w, x, y, z): the longest row gives q without cancellation, also near π.
-    rows = np.stack(
-        [
-            np.stack([1 + r00 + r11 + r22, a, b, c], axis=-1),
-            np.stack([a, 1 + r00 - r11 - r22, d, e], axis=-1),
-            np.stack([b, d, 1 - r00 + r11 - r22, f], axis=-1),
-            np.stack([c, e, f, 1 - r00 - r11 + r22], axis=-1),
-        ],
-        axis=-2,
-    )
-    norms = np.linalg.norm(rows, axis=-1)
-    best = np.argmax(norms, axis=-1)
+    # 4·q·qᵀ for q = (w, x, y, z): the row of the largest number gives q without cancellation, also near π.
+    rows = np.empty((*R.shape[:-2], 4, 4))
+    rows[..., 0, 0] = 1 + r00 + r11 + r22
+    rows[..., 1, 1] = 1 + r00 - r11 - r22
+    rows[..., 2, 2] = 1 - r00 + r11 - r22
+    rows[..., 3, 3] = 1 - r00 - r11 + r22
+    rows[..., 0, 1] = rows[..., 1, 0] = a
+    rows[..., 0, 2] = rows[..., 2, 0] = b
+    rows[..., 0, 3] = rows[..., 3, 0] = c
+    rows[..., 1, 2] = rows[..., 2, 1] = d
+    rows[..., 1, 3] = rows[..., 3, 1] = e
+    rows[..., 2, 3] = rows[..., 3, 2] = f
+    best = np.argmax(np.diagonal(rows, axis1=-2, axis2=-1), axis=-1)
     q = np.take_along_axis(rows, best[..., None, None], axis=-2)[..., 0, :]
     q = q / np.linalg.norm(q, axis=-1, keepdims=True)
     q = np.where(q[..., :1] < 0.0, -q, q)
@@ -115,11 +116,21 @@ def axis_angle_from_matrix(R: np.ndarray) -> np.ndarray:
 
 def cross_matrix(v: np.ndarray) -> np.ndarray:
     """The matrices (…,3,3) with `cross_matrix(v) @ w == cross(v, w)` for v (…,3)."""
-    x, y, z = v[..., 0], v[..., 1], v[..., 2]
-    zero = np.zeros_like(x)
-    return np.stack(
-        [np.stack([zero, -z, y], -1), np.stack([z, zero, -x], -1), np.stack([-y, x, zero], -1)], axis=-2
-    )
+    K = np.zeros((*v.shape, 3))
+    K[..., 2, 1] = v[..., 0]
+    K[..., 0, 2] = v[..., 1]
+    K[..., 1, 0] = v[..., 2]
+    return K - np.swapaxes(K, -1, -2)
+
+
+def cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """a × b (…,3): numpy's own takes four times as long for the few vectors of a hand."""
+    a, b = np.broadcast_arrays(a, b)
+    product = np.empty(a.shape)
+    product[..., 0] = a[..., 1] * b[..., 2] - a[..., 2] * b[..., 1]
+    product[..., 1] = a[..., 2] * b[..., 0] - a[..., 0] * b[..., 2]
+    product[..., 2] = a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
+    return product
 
 
 def mirror_rotations(R: np.ndarray) -> np.ndarray:
@@ -145,13 +156,13 @@ def minimal_rotation(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     """
     s, t = np.broadcast_arrays(unit(source), unit(target))
     cos = np.sum(s * t, axis=-1)[..., None, None]
-    K = cross_matrix(np.cross(s, t))
+    K = cross_matrix(cross(s, t))
     opposite = cos < -1.0 + 1e-9
     R = np.eye(3) + K + (K @ K) / np.where(opposite, 1.0, 1.0 + cos)
     if not np.any(opposite):
         return R
     least = np.eye(3)[np.argmin(np.abs(s), axis=-1)]  # the world axis furthest from s
-    axis = unit(np.cross(s, least))
+    axis = unit(cross(s, least))
     half_turn = 2.0 * axis[..., :, None] * axis[..., None, :] - np.eye(3)
     return np.where(opposite, half_turn, R)
 

@@ -31,6 +31,8 @@ class Lessons(Protocol):
     @property
     def pairs_share(self) -> float: ...
     @property
+    def stills_share(self) -> float: ...
+    @property
     def paces(self) -> tuple[float, float]: ...
     @property
     def least_noise(self) -> float: ...
@@ -61,6 +63,7 @@ class Teacher(ABC):
         config: Lessons,
         motion: Clips | None,
         pairs: Clips | None,
+        stills: Clips | None,
         noise: ObservationNoise,
         device: torch.device,
         seed: tuple[int, ...],
@@ -70,6 +73,7 @@ class Teacher(ABC):
             config: what windows are drawn and what is done to them.
             motion: clips to make up detections for.
             pairs: clips with detections.
+            stills: detections that do not follow each other.
             noise: makes them up.
             device: where to compute.
             seed: of everything random.
@@ -80,16 +84,17 @@ class Teacher(ABC):
         if motion is None and pairs is None:
             raise ModelError("nothing to train on; give --motion, --pairs or both")
         self.config, self.device = config, device
-        self.motion, self.pairs, self.noise = motion, pairs, noise
+        self.motion, self.pairs, self.stills, self.noise = motion, pairs, stills, noise
         self.numpy_rng = np.random.default_rng(seed)
         self.rng = torch.Generator(device).manual_seed(int(np.random.default_rng(seed).integers(2**62)))
 
-    def batch(self, count: int) -> tuple[Truth, Seen]:
-        """`count` windows with noise."""
+    def batch(self, count: int) -> tuple[Truth, Seen, Tensor]:
+        """`count` windows with noise, and (B,) bool, whether what comes after them is known."""
+        still = 0 if self.stills is None else round(self.config.stills_share * count)
         share = 0.0 if self.pairs is None else 1.0 if self.motion is None else self.config.pairs_share
-        filmed = round(share * count)
-        parts = []
-        for clips, n in ((self.pairs, filmed), (self.motion, count - filmed)):
+        filmed = round(share * (count - still))
+        parts = [self._frozen(still)] if still else []
+        for clips, n in ((self.pairs, filmed), (self.motion, count - still - filmed)):
             if clips is None or n == 0:
                 continue
             truth, seen = clips.sample(n, WINDOW_SLOTS, self.config.future, self.numpy_rng, self.config.paces)
@@ -106,7 +111,27 @@ class Teacher(ABC):
             _stacked([truth for truth, _ in parts]), _stacked([seen for _, seen in parts])
         )
         truth, seen = refocus(truth, seen, self.config.focal_spread, self.rng)
-        return truth, self.config.gaps(seen, self.rng)
+        foreseen = torch.arange(count, device=self.device) >= still
+        return truth, self.config.gaps(seen, self.rng), foreseen
+
+    def _frozen(self, count: int) -> tuple[Truth, Seen]:
+        """Windows that show one detection all along: a hand that rests, without the detector's tremble."""
+        slots = WINDOW_SLOTS + len(self.config.future)
+        truth, seen = self._singles(count)
+        whole = {name: values.repeat_interleave(slots, 1) for name, values in vars(truth).items()}
+        shown = {name: values.repeat_interleave(WINDOW_SLOTS, 1) for name, values in vars(seen).items()}
+        return type(truth)(**whole), type(seen)(**shown)
+
+    def _singles(self, count: int) -> tuple[Truth, Seen]:
+        assert self.stills is not None
+        truth, seen = self.stills.sample(count, 1, (), self.numpy_rng)
+        assert seen is not None
+        return moved(truth, self.device), moved(seen, self.device)
+
+    def singles(self, count: int) -> tuple[Truth, Seen]:
+        """`count` detections, each a window of one slot; there must be stills."""
+        truth, seen = self.varied(*self._singles(count))
+        return refocus(truth, seen, self.config.focal_spread, self.rng)
 
     def encode(self, seen: Seen, causal: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Features (B,T,in_dim), observed (B,T) and start (B,T+F,P) of windows, some causal (B,)."""

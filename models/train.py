@@ -64,6 +64,8 @@ class TrainConfig:
     """Directories of clips to add made-up detections to."""
     pairs: tuple[Path, ...] = ()
     """Directories of rendered clips with what the detector said."""
+    stills: tuple[Path, ...] = ()
+    """Directories of rendered frames that do not follow each other, with what the detector said."""
     validate: tuple[Path, ...] = ()
     """Directories of rendered clips never trained on."""
     figure: Literal["hand", "body"] = "hand"
@@ -90,6 +92,10 @@ class TrainConfig:
     """Which slots past the newest frame to predict."""
     batch: int = 128
     """Windows a step, of all processes together."""
+    stills_share: float = 0.2
+    """Share of a batch that shows one detection of --stills all along."""
+    stills_batch: int = 1024
+    """Single detections of --stills in a step, of all processes together, for the correction of each pose."""
     pairs_share: float = 0.5
     """Share of a batch from --pairs, if there is --motion too."""
     steps: int = 20_000
@@ -145,10 +151,18 @@ def check_config(config: TrainConfig) -> None:
     """
     if config.width < 64 or config.width % 64:
         raise ModelError(f"--width is a multiple of 64, the width of a head, not {config.width}")
-    for name in ("batch", "steps", "warmup", "log_every", "validate_every"):
+    for name in ("batch", "stills_batch", "steps", "warmup", "log_every", "validate_every"):
         if getattr(config, name) < 1:
             raise ModelError(f"--{name.replace('_', '-')} is at least 1, not {getattr(config, name)}")
-    for name in ("causal_share", "pairs_share", "roll_rate", "averaging", "dropout", "least_noise"):
+    for name in (
+        "causal_share",
+        "pairs_share",
+        "stills_share",
+        "roll_rate",
+        "averaging",
+        "dropout",
+        "least_noise",
+    ):
         if not 0.0 <= getattr(config, name) <= 1.0:
             raise ModelError(f"--{name.replace('_', '-')} is from 0 to 1, not {getattr(config, name)}")
     for name in ("minutes", "learning_rate", "weight_decay", "focal_spread", "proportions_m"):
@@ -156,6 +170,12 @@ def check_config(config: TrainConfig) -> None:
             raise ModelError(f"--{name.replace('_', '-')} is 0 or more, not {getattr(config, name)}")
     if config.figure == "body" and config.noise == "fitted":
         raise ModelError("--noise fitted is for hands; give --noise detector or gaussian with --figure body")
+    corrects = config.network == "ours" and config.start == "observed" and config.lift
+    if config.stills and not (corrects and config.loss.alone):
+        raise ModelError(
+            "--stills teach the correction of single poses: give --network ours, --start observed, --lift "
+            "and a --loss.alone above 0 with them"
+        )
     if not 0.0 < config.paces[0] <= config.paces[1] <= 4.0:
         raise ModelError(f"--paces are two numbers above 0 and up to 4, the lesser first, not {config.paces}")
     ahead = config.future
@@ -259,19 +279,30 @@ class Taught(torch.nn.Module):
         self.network = network
 
     def forward(
-        self, features: Tensor, observed: Tensor, start: Tensor, causal: Tensor
-    ) -> tuple[Tensor, Tensor | None]:
-        """Poses (B,S,P), and those (B,T,P) of observed slots by themselves if the network has them."""
-        if isinstance(self.network, PoseBert) and self.network.lifter is not None:
-            return self.network.estimate(features, observed, start, None, causal)
-        return self.network(features, observed, start, None, causal), None
+        self,
+        features: Tensor,
+        observed: Tensor,
+        start: Tensor,
+        causal: Tensor,
+        single: tuple[Tensor, Tensor] | None = None,
+    ) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        """Poses (B,S,P); if the network has them, those (B,T,P) of observed slots by themselves; and those
+        (n,1,P) of single detections, whose features (n,1,in_dim) and poses (n,1,P) `single` is."""
+        network = self.network
+        if not isinstance(network, PoseBert) or network.lifter is None:
+            return network(features, observed, start, None, causal), None, None
+        pose, corrected = network.estimate(features, observed, start, None, causal)
+        alone = None if single is None else single[1] + network.lifter(single[0])[1]
+        return pose, corrected, alone
 
 
 def open_teacher(config: TrainConfig, device: torch.device, seed: tuple[int, ...]) -> Teacher:
     """The teacher of hands or of bodies, with the clips and the noise asked for."""
     kind = BodyTeacher if config.figure == "body" else HandTeacher
-    motion, pairs = load_clips(config.motion, filmed=False), load_clips(config.pairs, filmed=True)
-    return kind(config, motion, pairs, noise_of(config), device, seed, layout=layout_of(config))
+    motion = load_clips(config.motion, filmed=False)
+    pairs = load_clips(config.pairs, filmed=True)
+    stills = load_clips(config.stills, filmed=True, detected=True)
+    return kind(config, motion, pairs, stills, noise_of(config), device, seed, layout=layout_of(config))
 
 
 def noise_of(config: TrainConfig) -> ObservationNoise:
@@ -356,18 +387,27 @@ def _train(config: TrainConfig, world: World) -> Path:
         rate = learning_rate(config, step, done)
         for group in optimizer.param_groups:
             group["lr"] = rate
-        truth, seen = teacher.batch(max(1, config.batch // world.size))
+        truth, seen, foreseen = teacher.batch(max(1, config.batch // world.size))
         causal = teacher.causal(len(seen.observed))
         features, observed, start = teacher.encode(seen, causal)
+        single = None
+        if teacher.stills is not None:
+            still, still_seen = teacher.singles(max(1, config.stills_batch // world.size))
+            single = teacher.described(still_seen)
         with torch.autocast(world.device.type, torch.bfloat16, enabled=config.bf16):
-            pose, corrected = model(features, observed, start, causal)
+            pose, corrected, alone = model(features, observed, start, causal, single)
         loss = config.loss
         terms = pose_losses(
-            pose.float(), start, truth, observed.any(1), WINDOW_SLOTS, teacher.figure, loss, even
+            pose.float(), start, truth, observed.any(1), WINDOW_SLOTS, teacher.figure, loss, even, foreseen
         )
         if loss.alone and corrected is not None:
             terms["alone"] = pose_losses_alone(corrected.float(), observed, truth, teacher.figure, loss)
             terms["total"] = terms["total"] + loss.alone * terms["alone"]
+        if alone is not None:
+            terms["single"] = pose_losses_alone(
+                alone.float(), still_seen.observed, still, teacher.figure, loss
+            )
+            terms["total"] = terms["total"] + loss.alone * terms["single"]
         optimizer.zero_grad(set_to_none=True)
         terms["total"].backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)

@@ -21,6 +21,25 @@ def test_windows_are_stretches_of_a_clip(tmp_path):
         assert any((window == source[i : i + 79]).all() for source in sources for i in range(22))
 
 
+def test_short_clips_are_shown_as_often_as_their_frames_are_many(tmp_path):
+    write_clips(tmp_path / "a", count=1, frames=300)
+    write_clips(tmp_path / "b", count=3, frames=100)
+    clips = load_clips((tmp_path / "a", tmp_path / "b"), filmed=False)
+    truth, _ = clips.sample(400, 64, (30,), np.random.default_rng(0))
+    long_m = moving_hand(300, 0)[1].astype(np.float32)
+    of_long = [(window[0] == long_m).all(axis=(1, 2)).any() for window in truth.keypoints_m.numpy()]
+    assert 0.4 < np.mean(of_long) < 0.75  # half of them, and a short one that begins like it
+
+
+def test_detected_frames_alone_follow_each_other(tmp_path):
+    clips = load_clips((write_clips(tmp_path / "a", filmed=True),), filmed=True, detected=True)
+    assert clips.lengths.tolist() == [95, 95, 95]
+    truth, seen = clips.sample(50, 1, (), np.random.default_rng(0))
+    assert seen.observed.all()
+    assert seen.keypoints_m.shape == truth.keypoints_m.shape == (50, 1, 21, 3)
+    assert (seen.keypoints_m - truth.keypoints_m).norm(dim=-1).mean() < 0.02
+
+
 def test_no_window_is_faster_than_its_clip_is_long(tmp_path):
     clips = load_clips((write_clips(tmp_path / "a", frames=100),), filmed=False)
     truth, _ = clips.sample(100, 64, (1, 30), np.random.default_rng(0), paces=(1.4, 1.5))

@@ -95,6 +95,23 @@ def test_pictures_of_a_clip_repeat(hand_landmarker_asset: Path) -> None:
     assert not np.array_equal(first, list(ClipMaker(hand_landmarker_asset, None, seed=5).images(1, 2)))
 
 
+def test_stills_are_unrelated_poses_before_one_camera(hand_landmarker_asset: Path, tmp_path: Path) -> None:
+    maker = ClipMaker(hand_landmarker_asset, None, 0)
+    stills = maker.make_stills(3, 6)
+    assert stills.rotations.shape == (6, 16, 3, 3)
+    apart_m = np.linalg.norm(stills.wrist_m[:, None] - stills.wrist_m, axis=-1)[np.triu_indices(6, 1)]
+    assert np.median(apart_m) > 0.02, "hands of a clip would be millimetres apart"
+    assert stills.observed.any()
+    seen = stills.observed
+    middle_px = stills.observed_px[seen].mean(axis=1)
+    hands_m = (stills.keypoints_m + stills.wrist_m[:, None])[seen].mean(axis=1)
+    true_px = hands_m[:, :2] / hands_m[:, 2:] * stills.focal_px + stills.centre_px
+    off_px = np.linalg.norm(middle_px - true_px, axis=-1)
+    assert np.median(off_px) < 0.1 * stills.size_px[0], "each is what was said of its own picture"
+    again = ClipMaker(hand_landmarker_asset, None, 0).make_stills(3, 6)
+    np.testing.assert_array_equal(again.rotations, stills.rotations)
+
+
 def test_one_clip_in_ten_is_kept_from_training() -> None:
     splits = [split_of(i) for i in range(200)]
     assert splits.count("val") == splits.count("test") == 10

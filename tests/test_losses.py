@@ -58,6 +58,17 @@ def test_windows_without_detections_do_not_count():
     assert losses(pose, valid=valid & False)["total"] == 0.0
 
 
+def test_a_future_that_nobody_knows_does_not_count():
+    pose = POSE.clone()
+    pose[0, T:] += 1.0
+    foreseen = VALID.clone()
+    foreseen[0] = False
+    terms = pose_losses(pose, POSE, TRUTH, VALID, T, HAND, LossConfig(), foreseen=foreseen)
+    assert terms["rotation"] < 1e-2
+    assert terms["ahead"] < 1e-2
+    assert losses(pose)["ahead"] > 0.05
+
+
 def test_the_papers_loss_has_the_papers_terms():
     assert set(losses(POSE, LossConfig.paper())) == {"rotation", "location", "total"}
 

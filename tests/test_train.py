@@ -81,6 +81,32 @@ def test_the_loss_falls(clips, tmp_path):
     assert totals[-1] < 0.8 * totals[0]
 
 
+def with_stills(clips: Path, out: Path) -> TrainConfig:
+    return replace(config(clips, out), stills=(clips / "pairs",), stills_batch=64)
+
+
+def test_stills_teach_the_correction_of_single_poses(clips, tmp_path):
+    plan = replace(with_stills(clips, tmp_path), focal_spread=0.0, stills_share=0.0, bf16=False)
+    train(replace(plan, steps=72, log_every=8, learning_rate=3e-3))
+    errors = [float(row["single"]) for row in rows(tmp_path)]
+    assert errors[-1] < 0.9 * errors[0]
+
+
+def test_stills_stand_in_windows_as_hands_that_rest(clips, tmp_path):
+    teacher = open_teacher(with_stills(clips, tmp_path), torch.device("cpu"), (0,))
+    truth, seen, foreseen = teacher.batch(10)
+    assert foreseen.tolist() == 2 * [False] + 8 * [True]
+    assert truth.wrist_m[:2].diff(dim=1).abs().max() == 0.0
+    assert seen.rays[:2].diff(dim=1).abs().max() < 1e-5
+    assert (truth.wrist_m[2:].diff(dim=1).abs().amax((1, 2)) > 0.0).all()
+
+
+@pytest.mark.parametrize("change", [{"network": "paper"}, {"lift": False}, {"loss": LossConfig(alone=0.0)}])
+def test_stills_are_refused_where_nothing_would_learn_from_them(change, clips, tmp_path):
+    with pytest.raises(ModelError, match="--stills"):
+        train(replace(with_stills(clips, tmp_path), **change))
+
+
 def test_a_stopped_run_goes_on(clips, tmp_path):
     train(replace(config(clips, tmp_path), steps=2))
     first = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
