@@ -115,6 +115,13 @@ class Renderer:
         camera: from where.
         size_px: (width, height) of the pictures.
 
+    Attributes:
+        size_px: as given.
+        view: (3,4) from the world to the camera.
+        focal_px: of the samples that pixels are made of, `raster.SAMPLES` to a side.
+        to_light: (3,) unit.
+        background: (height,width,3) uint8 BGR, behind everything.
+
     Raises:
         RobotError: the size is impossible.
     """
@@ -128,13 +135,13 @@ class Renderer:
         self.size_px = (width, height)
         self._geometry = geometry
         self._eye = camera.target_m + camera.distance_m * camera.toward
-        self._view = _look(self._eye, camera.target_m)
+        self.view = _look(self._eye, camera.target_m)
         samples = raster.SAMPLES
-        self._focal_px = samples * min(width, height) / 2.0 / np.tan(np.radians(camera.fov_deg) / 2.0)
-        self._light = camera.light / np.linalg.norm(camera.light)
-        self._shadow_view = _look(camera.target_m + self._light, camera.target_m)
+        self.focal_px = samples * min(width, height) / 2.0 / np.tan(np.radians(camera.fov_deg) / 2.0)
+        self.to_light = camera.light / np.linalg.norm(camera.light)
+        self._shadow_view = _look(camera.target_m + self.to_light, camera.target_m)
         self._shadow_scale = _SHADOW_SIZE / 2.0 / camera.shadow_half_width_m
-        self._background = _background(width, height)
+        self.background = _background(width, height)
 
         count = len(geometry.vertices)
         self._vertices, self._normals = np.empty((count, 3)), np.empty((count, 3))
@@ -144,8 +151,13 @@ class Renderer:
         self._shadow = np.empty((_SHADOW_SIZE, _SHADOW_SIZE), dtype=np.float32)
         self._shadow_ids = np.empty(self._shadow.shape, dtype=np.int32)
 
-    def render(self, poses: np.ndarray) -> np.ndarray:
-        """The solids at `poses` (solids,4,4); (height,width,3) uint8 BGR picture, fresh memory."""
+    def render(self, poses: np.ndarray, background: np.ndarray | None = None) -> np.ndarray:
+        """A picture, (height,width,3) uint8 BGR, fresh memory.
+
+        Args:
+            poses: (solids,4,4) where the solids are.
+            background: `background` or one of its own size and kind; None is that.
+        """
         shape = self._geometry
         raster.move_vertices(
             shape.vertices, shape.normals, shape.owners, poses, self._vertices, self._normals
@@ -159,8 +171,8 @@ class Renderer:
         samples = raster.SAMPLES
         raster.project(
             self._vertices,
-            self._view,
-            self._focal_px,
+            self.view,
+            self.focal_px,
             samples * width / 2.0,
             samples * height / 2.0,
             self._screen,
@@ -175,11 +187,11 @@ class Renderer:
             self._normals,
             shape.materials,
             self._eye,
-            self._light,
+            self.to_light,
             self._shadow_view,
             self._shadow_scale,
             self._shadow,
-            self._background,
+            self.background if background is None else background,
             image,
         )
         return image

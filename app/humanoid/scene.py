@@ -37,21 +37,21 @@ _GREY = 0.85
 _PALE = 0.35
 
 
-class _Stage(Renderer):
-    """The renderer, with a floor for its background."""
+class _Stage:
+    """A renderer and the floor behind what it draws."""
 
     def __init__(self, geometry: Geometry, camera: Camera, size_px: tuple[int, int]) -> None:
-        super().__init__(geometry, camera, size_px)
-        view = self._view.copy()
+        self._renderer = Renderer(geometry, camera, size_px)
+        view = self._renderer.view.copy()
         view[:, 3] /= DRAWN_SCALE
-        self._floor = Floor(view, self._focal_px / raster.SAMPLES, self._background, self._light)
+        focal_px = self._renderer.focal_px / raster.SAMPLES
+        self._floor = Floor(view, focal_px, self._renderer.background, self._renderer.to_light)
 
-    def render_on_floor(self, links: np.ndarray, balls: Balls) -> np.ndarray:
+    def render(self, links: np.ndarray, balls: Balls) -> np.ndarray:
         """Links (n,4,4) in the picture's frame, metres, with the shadow that the balls on them throw."""
-        self._background = self._floor.picture(balls, balls.centres_m(links))
         drawn = links.copy()
         drawn[:, :3, 3] *= DRAWN_SCALE
-        return self.render(drawn)
+        return self._renderer.render(drawn, self._floor.picture(balls, balls.centres_m(links)))
 
 
 class HumanoidScene:
@@ -138,7 +138,7 @@ class HumanoidScene:
         links = self._figure.link_poses()
         links[:, :3, 3] += self._place.of(pose.position_m, self._figure.lowest_m(links), t_s)
         links[:, :3] = _PICTURE_FROM_HUMANOID @ links[:, :3]
-        return self._stage.render_on_floor(links, self._balls)
+        return self._stage.render(links, self._balls)
 
 
 _AT_REST = HumanoidPose(
