@@ -103,7 +103,7 @@ def test_flags_of_the_arm_need_somewhere_to_publish(flags, said):
         ({"arm_scale": -1.0}, "scale is"),
         ({"arm_rotation": 1.5}, "rotation factor is 1.5"),
         ({"arm_box_m": -0.1}, "box goes from"),
-        ({"arm_yaw_deg": float("nan")}, "orthogonal"),
+        ({"arm_yaw_deg": float("nan")}, "yaw of the arm.s base is nan"),
     ],
 )
 def test_an_arm_that_cannot_be_is_refused(flags, said):
