@@ -1,4 +1,4 @@
-"""What the console is shown of a body: what was seen, what is made of it, and how the humanoid stands."""
+"""What console and video are shown of a body: what was seen, what is made of it, how the humanoid stands."""
 
 from __future__ import annotations
 

@@ -22,8 +22,8 @@ from tqdm import tqdm
 from app import assets
 from app.assets import cache_dir
 from app.corpus_bank import default_bank_path
-from app.corpus_clip import ClipMaker, clip_path
-from app.corpus_report import report
+from app.corpus_clip import ClipMaker, PairClip, clip_path
+from app.corpus_report import clip_paths, report
 from app.errors import AppError
 from app.opencv import cv2
 from models.errors import ModelError
@@ -31,6 +31,8 @@ from models.motion.bank import PoseBank
 from models.motion.generator import FPS
 
 logger = logging.getLogger(__name__)
+
+_CLIP_FRAMES, _STILLS = 300, 6
 
 
 @dataclass(frozen=True)
@@ -40,11 +42,11 @@ class Settings:
     output: Path | None = None
     """Folder of the corpus; by default corpus/seedN (stills/seedN) in the user's cache directory."""
     minutes: float = 60.0
-    """Footage in all: 90 % train, 5 % val, 5 % test."""
+    """Footage in all, 1,800 frames a minute: 90 % train, 5 % val, 5 % test."""
     seed: int = 0
     """Another seed is another corpus."""
-    frames: int = 300
-    """Of each clip, at 30 frames/s; of each scene with --stills, where few are best."""
+    frames: int | None = None
+    """Of each clip, at 30 frames/s, or of each scene with --stills; by default 300 and 6."""
     stills: bool = False
     """Frames that do not follow each other: they show far more poses in the same time."""
     workers: int = 2
@@ -56,6 +58,12 @@ class Settings:
     report_only: bool = False
     """Only say what the corpus holds and how well the detector does on it."""
 
+    @property
+    def length(self) -> int:
+        """Frames of each clip or scene."""
+        usual = _STILLS if self.stills else _CLIP_FRAMES
+        return usual if self.frames is None else self.frames
+
 
 def make_corpus(settings: Settings) -> Path:
     """Make the clips that are missing.
@@ -64,10 +72,11 @@ def make_corpus(settings: Settings) -> Path:
         The corpus's folder.
 
     Raises:
-        AppError: a setting is out of range, a worker died, or the folder cannot be written.
+        AppError: a setting is out of range, a worker died, or the folder cannot be written or is of stills
+            when clips are asked for, or the other way round.
     """
     least = 1 if settings.stills else 16
-    if settings.minutes <= 0 or settings.frames < least or settings.workers < 1 or settings.seed < 0:
+    if settings.minutes <= 0 or settings.length < least or settings.workers < 1 or settings.seed < 0:
         raise AppError(
             "a corpus takes minutes above 0, at least 16 frames a clip (1 with --stills), "
             "at least one worker and a seed from 0 up"
@@ -76,7 +85,13 @@ def make_corpus(settings: Settings) -> Path:
     if not 0 <= part < parts:
         raise AppError(f"--share {part} {parts} names no machine: give I N with 0 ≤ I < N")
     folder = folder_of(settings)
-    count = max(1, round(settings.minutes * 60.0 * FPS / settings.frames))
+    kept = next(iter(clip_paths(folder)), None)
+    if kept is not None and (PairClip.load(kept).fps == 0) != settings.stills:
+        raise AppError(
+            f"{folder} holds {'clips' if settings.stills else 'stills'}; give another --output "
+            "than theirs, or make more of the same"
+        )
+    count = max(1, round(settings.minutes * 60.0 * FPS / settings.length))
     todo = [i for i in range(count) if i % parts == part and not clip_path(folder, i).is_file()]
     asset = assets.resolve(assets.HAND_LANDMARKER)
     bank = settings.bank or (default_bank_path() if default_bank_path().is_file() else None)
@@ -100,7 +115,7 @@ def _make(todo: list[int], folder: Path, settings: Settings, asset: Path, bank: 
     context = multiprocessing.get_context("spawn")
     workers = min(settings.workers, len(todo))
     pool = ProcessPoolExecutor(workers, context, _start_worker, (asset, bank, settings.seed))
-    progress = tqdm(total=len(todo) * settings.frames, desc="corpus", unit="frame", disable=None)
+    progress = tqdm(total=len(todo) * settings.length, desc="corpus", unit="frame", disable=None)
     waiting = iter(todo)
     try:
         running: set[Future[float]] = set()
@@ -115,9 +130,9 @@ def _make(todo: list[int], folder: Path, settings: Settings, asset: Path, bank: 
             for future in done:
                 detected = future.result()
                 made += 1
-                progress.update(settings.frames)
+                progress.update(settings.length)
                 progress.set_postfix(detected=f"{detected:.0%}")
-        rate = made * settings.frames / (time.monotonic() - started_s)
+        rate = made * settings.length / (time.monotonic() - started_s)
         logger.info("%d clips, %.1f frames/s in %d processes", made, rate, workers)
     except BrokenProcessPool as error:
         raise AppError(
@@ -144,7 +159,7 @@ def _make_clip(index: int, settings: Settings, path: Path) -> float:
     if _maker is None:
         raise RuntimeError("The worker was not started.")
     make = _maker.make_stills if settings.stills else _maker.make
-    clip = make(index, settings.frames)
+    clip = make(index, settings.length)
     clip.save(path)
     return float(clip.observed.mean())
 

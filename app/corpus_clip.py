@@ -25,7 +25,10 @@ TEST_SHAPES = ("adult_small_slim", "adult_large_thick")
 HELD_OUT_SHARE, SPLIT_SEED = 0.15, 0  # of the bank's clips, played only in val and test
 _SCALES = (0.93, 1.08)
 _STILL_FRAMES = 24  # of the motion that a still is taken from
-_SHOWN_AT_MOST, _SETTLED, _APART_NS = 4, 0.01, 2_000_000_000  # the second is a share of the hand's size
+_SHOWN_AT_MOST = 4
+_SETTLED = 0.01  # of the hand's size, from one showing to the next: less than the detector trembles by
+_APART_NS = 2_000_000_000  # well over the time for which a hand's side is remembered
+_OF_STILLS = 1  # their dice are not those of the clips of the same numbers
 _CYCLE, _VAL_AT, _TEST_AT = 20, 7, 17  # one clip in twenty each
 
 
@@ -34,7 +37,7 @@ class PairClip:
     """What the detector said, and the truth, frame by frame; camera axes x right, y down, z forward.
 
     Attributes:
-        fps: frame rate, Hz.
+        fps: frame rate, Hz; 0 if frames do not follow each other.
         shape, scale: the hand model and its size.
         rotations: (N,16,3,3) truth, MANO order.
         keypoints_m: (N,21,3) truth, relative to the wrist.
@@ -122,7 +125,7 @@ class ClipMaker:
 
         A tenth of the frames of a clip teach a single pose as much as all of them do; here none is wasted.
         What is kept of each is what the detector says once it has found the hand and follows it. A hand that
-        it takes for a left one counts as not seen: there is no past to know better from.
+        it takes for a left one counts as not seen: there is no past to know better from. Their rate is 0.
         """
         scene = _Scene(self, index, count, stills=True)
         if self._detector is None:  # loading it takes longer than a scene
@@ -130,10 +133,10 @@ class ClipMaker:
         return scene.paired([self._settled(self._detector, image) for image in scene.images()])
 
     def _settled(self, detector: HandDetector, image: np.ndarray) -> Observation:
-        """What the detector says of an image that it is shown until it says the same again."""
-        self._t_shown_ns += _APART_NS  # by now the last one is forgotten
-        before = self._shown(detector, image)
-        seen = self._shown(detector, image)  # the first time it may still be after the last hand
+        """What the detector says of an image that it is shown until it says the same again, or four times."""
+        self._shown(detector, np.zeros_like(image))  # nothing is left of the last hand's place
+        self._t_shown_ns += _APART_NS  # nor of its side
+        before, seen = self._shown(detector, image), self._shown(detector, image)
         for _ in range(_SHOWN_AT_MOST - 2):
             moved_px = np.linalg.norm(seen.keypoints_px - before.keypoints_px, axis=-1).mean()
             size_px = float(np.ptp(seen.keypoints_px, axis=0).max())
@@ -150,9 +153,9 @@ class ClipMaker:
         """The pictures (height,width,3) BGR of a clip, to look at."""
         return _Scene(self, index, frames).images()
 
-    def dice(self, index: int) -> np.random.Generator:
-        """The clip's own."""
-        return np.random.default_rng([self._seed, index])
+    def dice(self, index: int, stills: bool = False) -> np.random.Generator:
+        """The clip's own, or its stills'."""
+        return np.random.default_rng([self._seed, index, _OF_STILLS] if stills else [self._seed, index])
 
     def generator(self, shape: str, held_out: bool) -> MotionGenerator:
         """The motion of a hand shape, from the bank's larger or held-out part."""
@@ -166,7 +169,7 @@ class _Scene:
     """Everything about one clip but what the detector says."""
 
     def __init__(self, maker: ClipMaker, index: int, frames: int, stills: bool = False) -> None:
-        rng = maker.dice(index)
+        rng = maker.dice(index, stills)
         split = split_of(index)
         names = [name for name in shape_names() if (name in TEST_SHAPES) == (split == "test")]
         self.shape = str(rng.choice(names))
@@ -175,8 +178,9 @@ class _Scene:
         generator = maker.generator(self.shape, split != "train")
         clips, length = (frames, _STILL_FRAMES) if stills else (1, frames)
         motion = generator.batch(rng, clips, length, clips * (self.camera,), self.scale)
-        # Of stills one frame of each motion, and the one after it for the smear; of a clip all frames.
-        at = rng.integers(length - 1, size=clips) if stills else np.arange(length)
+        # Of stills one frame of each motion, of a clip all of one.
+        at = rng.integers(length, size=clips) if stills else np.arange(length)
+        self._fps = 0.0 if stills else FPS
         row = np.arange(clips) if stills else np.zeros(length, dtype=int)
         self.rotations, self.keypoints_m = motion.rotations[row, at], motion.keypoints_m[row, at]
         self.wrist_m, self._forearm = motion.wrist_m[row, at], motion.forearm[row, at]
@@ -201,7 +205,7 @@ class _Scene:
         """The truth, and what the detector said of each picture."""
         camera = self.camera
         return PairClip(
-            FPS, self.shape, self.scale, self.rotations, self.keypoints_m, self.wrist_m,
+            self._fps, self.shape, self.scale, self.rotations, self.keypoints_m, self.wrist_m,
             np.array([one.detected for one in seen]),
             np.array([one.keypoints_m for one in seen]),
             np.array([one.keypoints_px for one in seen]),

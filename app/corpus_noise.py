@@ -110,7 +110,10 @@ def fit_corpus(settings: Settings) -> Path:
         raise AppError(
             f"{folder} holds no training clips; make some with python -m app.corpus --output {folder}"
         )
-    clips = [pairs_of(PairClip.load(path)) for path in paths]
+    loaded = [PairClip.load(path) for path in paths]
+    if any(clip.fps == 0 for clip in loaded):
+        raise AppError(f"{folder} holds stills, which do not tell how errors last; give a corpus of clips")
+    clips = [pairs_of(clip) for clip in loaded]
     noise = fit_noise(clips)
     path = settings.output or default_noise_path()
     with write_atomically(path) as file:

@@ -19,7 +19,7 @@ def clip_paths(folder: Path) -> list[Path]:
 def report(folder: Path) -> list[str]:
     """A Markdown table, one row a split: footage, detection rate and errors of what was detected.
 
-    Accel counts only frames whose two neighbours were detected too.
+    Accel counts only frames whose two neighbours were detected too; stills have neither it nor a length.
 
     Raises:
         AppError: there is no clip.
@@ -39,7 +39,8 @@ def report(folder: Path) -> list[str]:
 
 def _row(split: str, clips: list[PairClip]) -> str:
     frames = sum(len(clip.observed) for clip in clips)
-    seconds = sum(len(clip.observed) / clip.fps for clip in clips)
+    seconds = sum(len(clip.observed) / clip.fps for clip in clips if clip.fps)
+    length = f"{seconds / 60:.1f}" if seconds else "–"
     detected = sum(int(clip.observed.sum()) for clip in clips) / frames
     errors_m, aligned_m, accels_m = [], [], []
     for clip in clips:
@@ -49,13 +50,15 @@ def _row(split: str, clips: list[PairClip]) -> str:
             aligned_m.append(
                 pa_mpjpe(clip.observed_m[seen].astype(float), clip.keypoints_m[seen].astype(float))
             )
-        accel_m = accel_error(clip.observed_m, clip.keypoints_m)
-        accels_m.append(accel_m[np.isfinite(accel_m)])
+        if clip.fps:
+            accel_m = accel_error(clip.observed_m, clip.keypoints_m)
+            accels_m.append(accel_m[np.isfinite(accel_m)])
     if not errors_m:
-        return f"| {split} | {len(clips)} | {seconds / 60:.1f} | 0 % | – | – | – |"
-    pa_mm, error_mm, accel_mm = (1e3 * np.concatenate(part) for part in (aligned_m, errors_m, accels_m))
+        return f"| {split} | {len(clips)} | {length} | 0 % | – | – | – |"
+    pa_mm, error_mm = 1e3 * np.concatenate(aligned_m), 1e3 * np.concatenate(errors_m)
+    accel = f"{1e3 * np.concatenate(accels_m).mean():.1f}" if accels_m else "–"
     low, high = np.percentile(pa_mm, [10, 90])
     return (
-        f"| {split} | {len(clips)} | {seconds / 60:.1f} | {detected:.1%} | {error_mm.mean():.1f} "
-        f"| {pa_mm.mean():.1f} ({low:.1f}, {high:.1f}) | {accel_mm.mean():.1f} |"
+        f"| {split} | {len(clips)} | {length} | {detected:.1%} | {error_mm.mean():.1f} "
+        f"| {pa_mm.mean():.1f} ({low:.1f}, {high:.1f}) | {accel} |"
     )

@@ -168,7 +168,7 @@ class OverviewRecorder:
         body = self._bodies.get(frame.index)
         tiles = [camera]
         if self._bodies:
-            tiles.append(self._compose_humanoid(camera, body, frame, scale, offset))
+            tiles.append(self._compose_humanoid(camera, body, scale, offset))
         hands = []
         for number, shown in enumerate(row):
             draw_detection(camera, shown.keypoints_px * self._scale * scale + offset)
@@ -185,7 +185,7 @@ class OverviewRecorder:
         return np.hstack([*tiles, *(_stacked(hands) if self._bodies else hands)])
 
     def _compose_humanoid(
-        self, camera: np.ndarray, body: BodySnapshot | None, frame: Frame, scale: float, offset: np.ndarray
+        self, camera: np.ndarray, body: BodySnapshot | None, scale: float, offset: np.ndarray
     ) -> np.ndarray:
         """The humanoid's tile; the body's skeleton goes onto the camera's."""
         if self._humanoid is None:

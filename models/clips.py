@@ -1,15 +1,15 @@
 """Clips of hand motion for training: files in, random windows out. In torch.
 
 A clip is an .npz of float32 arrays: `rotations` (N,16,3,3), `keypoints_m` (N,21,3), `wrist_m` (N,3), and
-`fps`, which is 30. One that was rendered and detected also has `observed` (N,), `observed_m` (N,21,3),
-`observed_px` (N,21,2), `observed_depth_px` (N,21), `score` (N,), `focal_px` and `centre_px`. Right hands,
-camera axes. Of bodies there are 24 rotations, 17 keypoints and, as the wrist, the hip; detected, they have
-a `score` (N,17) for every keypoint and no `observed_depth_px`.
+`fps`, which is 30, or 0 if frames do not follow each other (stills). One that was rendered and detected also
+has `observed` (N,), `observed_m` (N,21,3), `observed_px` (N,21,2), `observed_depth_px` (N,21), `score` (N,),
+`focal_px` and `centre_px`. Right hands, camera axes. Of bodies there are 24 rotations, 17 keypoints and, as
+the wrist, the hip; detected, they have a `score` (N,17) for every keypoint and no `observed_depth_px`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -95,16 +95,25 @@ class Clips:
         """
         slowest, fastest = np.log(paces)
         slots = T + max(future, default=0)
-        span = max(slots - 1, 1)  # of a single slot any pace will do
-        # By frames, not by windows: a clip hardly longer than one window shows as much as its frames do.
-        clip = rng.choice(len(self), size=count, p=self.lengths / self.lengths.sum())
+        # By frames, not by windows: a clip hardly longer than one window shows as much as its frames do. What
+        # is shorter would rest for most of the window.
+        share = np.where(self.lengths >= slots, self.lengths, 1)
+        clip = rng.choice(len(self), size=count, p=share / share.sum())
         odd = rng.random(count) < 0.5
         pace = np.where(odd, np.exp(rng.uniform(slowest, fastest, count)), 1.0)
         # No faster than the clip is long: past its end there would be nothing to be right about.
-        pace = np.minimum(pace, np.maximum((self.lengths[clip] - 1) / span, 1.0))
+        pace = np.minimum(pace, np.maximum((self.lengths[clip] - 1) / (slots - 1), 1.0))
         spare = np.maximum(self.lengths[clip] - 1 - pace * (slots - 1), 0.0)
         newest = np.rint(rng.random(count) * spare + pace * (T - 1)).astype(np.int64)
         return self._windows(clip, newest, pace, T, future)
+
+    def singles(self, count: int, rng: np.random.Generator) -> tuple[Truth, Seen]:
+        """Random frames of filmed clips, all equally likely, as windows of one slot."""
+        row = rng.integers(len(self._truth["wrist_m"]), size=(count, 1))
+        truth = Truth(**{key: torch.from_numpy(values[row]) for key, values in self._truth.items()})
+        seen = {key: torch.from_numpy(values[row]) for key, values in self._seen.items()}
+        kind = BodySeen if "visibility" in seen else Seen
+        return truth, kind(**seen, offset=torch.zeros(count, 1))
 
     def ending(
         self, clip: int, frames: np.ndarray, T: int, future: Sequence[int]
@@ -138,33 +147,51 @@ class Clips:
         return truth, kind(**seen, offset=torch.from_numpy(offset.astype(np.float32)))
 
 
-def load_clips(directories: tuple[Path, ...], filmed: bool, detected: bool = False) -> Clips | None:
+def load_clips(directories: tuple[Path, ...], filmed: bool) -> Clips | None:
     """Every clip under the directories; None if none are given.
 
     Args:
         directories: searched through for .npz files.
         filmed: take what a detector saw too; without, only the motion of a file is read.
-        detected: take only frames in which something was detected, of files whose frames are unrelated.
 
     Raises:
         ModelError: a directory has no clips, or a file is no such clip.
     """
-    clips = []
+    clips = [read_clip(file, filmed) for file in _files(directories)]
+    return Clips(clips) if clips else None
+
+
+def load_stills(directories: tuple[Path, ...]) -> Clips | None:
+    """The frames with a detection of all stills under the directories; None if none are given.
+
+    Raises:
+        ModelError: a directory has no stills, nothing was detected in any, or a file is none.
+    """
+    if not directories:
+        return None
+    stills = [read_clip(file, filmed=True, stills=True).detected() for file in _files(directories)]
+    stills = [still for still in stills if len(still)]
+    if not stills:
+        raise ModelError(f"nothing was detected in the stills of {', '.join(map(str, directories))}")
+    return Clips(stills)
+
+
+def _files(directories: tuple[Path, ...]) -> Iterator[Path]:
     for directory in directories:
         files = sorted(Path(directory).rglob("*.npz"))
         if not files:
             raise ModelError(f"no clips (.npz) under {directory}; make some or give their directory")
-        for file in tqdm(files, desc=f"reading {directory}", unit="clip", disable=len(files) < 200):
-            clip = read_clip(file, filmed)
-            clips.append(clip.detected() if detected else clip)
-    return Clips([clip for clip in clips if len(clip)]) if clips else None
+        yield from tqdm(files, desc=f"reading {directory}", unit="clip", disable=len(files) < 200)
 
 
-def read_clip(file: Path, filmed: bool) -> Clip:
-    """One file; see `load_clips`."""
+def read_clip(file: Path, filmed: bool, stills: bool = False) -> Clip:
+    """One file; see `load_clips`, `load_stills`."""
     try:
         with np.load(file, allow_pickle=False) as data:
-            if int(data["fps"]) != SLOT_RATE_HZ:
+            if (data["fps"] == 0) != stills:
+                kind = "a clip: give it as one" if stills else "of stills: give it to --stills"
+                raise ModelError(f"{file} is {kind}")
+            if not stills and int(data["fps"]) != SLOT_RATE_HZ:
                 raise ModelError(f"{file} has {data['fps']} frames a second; resample it to {SLOT_RATE_HZ}")
             truth = {key: data[key].astype(np.float32) for key in ("rotations", "keypoints_m", "wrist_m")}
             seen = None

@@ -33,7 +33,8 @@ class LossConfig:
             than the hand moves that without this term standing still is foreseen.
         change: distance of the estimate from what its refinement started at; a little of it keeps the network
             from touching what it need not touch.
-        alone: all this, without motion, of the observed slots' poses as corrected by themselves.
+        alone: all this, without motion, of the observed slots' poses as corrected by themselves, and the same
+            again of stills.
         newest: weight of the newest slot and of the future, against 1 for the past.
     """
 

@@ -126,7 +126,7 @@ def cross_matrix(v: np.ndarray) -> np.ndarray:
 def cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """a × b (…,3): numpy's own takes four times as long for the few vectors of a hand."""
     a, b = np.broadcast_arrays(a, b)
-    product = np.empty(a.shape)
+    product = np.empty(a.shape, np.result_type(a, b))
     product[..., 0] = a[..., 1] * b[..., 2] - a[..., 2] * b[..., 1]
     product[..., 1] = a[..., 2] * b[..., 0] - a[..., 0] * b[..., 2]
     product[..., 2] = a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]

@@ -124,8 +124,7 @@ class Teacher(ABC):
 
     def _singles(self, count: int) -> tuple[Truth, Seen]:
         assert self.stills is not None
-        truth, seen = self.stills.sample(count, 1, (), self.numpy_rng)
-        assert seen is not None
+        truth, seen = self.stills.singles(count, self.numpy_rng)
         return moved(truth, self.device), moved(seen, self.device)
 
     def singles(self, count: int) -> tuple[Truth, Seen]:

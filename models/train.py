@@ -35,7 +35,7 @@ from models.body_input import BODY_IN_DIM
 from models.body_noise import MixedBodyNoise, PaperBodyNoise
 from models.body_teacher import BodyTeacher
 from models.canonical import decode_6d
-from models.clips import Clips, load_clips
+from models.clips import Clips, load_clips, load_stills
 from models.curves import Curves
 from models.errors import ModelError
 from models.fitted_noise import FittedObservations
@@ -170,6 +170,8 @@ def check_config(config: TrainConfig) -> None:
             raise ModelError(f"--{name.replace('_', '-')} is 0 or more, not {getattr(config, name)}")
     if config.figure == "body" and config.noise == "fitted":
         raise ModelError("--noise fitted is for hands; give --noise detector or gaussian with --figure body")
+    if config.stills and config.figure == "body":
+        raise ModelError("--stills are of hands; leave them out with --figure body")
     corrects = config.network == "ours" and config.start == "observed" and config.lift
     if config.stills and not (corrects and config.loss.alone):
         raise ModelError(
@@ -286,8 +288,16 @@ class Taught(torch.nn.Module):
         causal: Tensor,
         single: tuple[Tensor, Tensor] | None = None,
     ) -> tuple[Tensor, Tensor | None, Tensor | None]:
-        """Poses (B,S,P); if the network has them, those (B,T,P) of observed slots by themselves; and those
-        (n,1,P) of single detections, whose features (n,1,in_dim) and poses (n,1,P) `single` is."""
+        """Everything the network says of a batch.
+
+        Args:
+            features, observed, start, causal: see `PoseBert.estimate`.
+            single: features (n,1,in_dim) and poses (n,1,P) of detections by themselves, if there are any.
+
+        Returns:
+            Poses (B,S,P); those (B,T,P) of observed slots by themselves, None if the network has none; those
+            (n,1,P) of the single detections, None without any.
+        """
         network = self.network
         if not isinstance(network, PoseBert) or network.lifter is None:
             return network(features, observed, start, None, causal), None, None
@@ -301,7 +311,7 @@ def open_teacher(config: TrainConfig, device: torch.device, seed: tuple[int, ...
     kind = BodyTeacher if config.figure == "body" else HandTeacher
     motion = load_clips(config.motion, filmed=False)
     pairs = load_clips(config.pairs, filmed=True)
-    stills = load_clips(config.stills, filmed=True, detected=True)
+    stills = load_stills(config.stills)
     return kind(config, motion, pairs, stills, noise_of(config), device, seed, layout=layout_of(config))
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from training_examples import moving_hand, write_clips
 
-from models.clips import load_clips
+from models.clips import load_clips, load_stills
 from models.errors import ModelError
 
 
@@ -31,13 +31,36 @@ def test_short_clips_are_shown_as_often_as_their_frames_are_many(tmp_path):
     assert 0.4 < np.mean(of_long) < 0.75  # half of them, and a short one that begins like it
 
 
-def test_detected_frames_alone_follow_each_other(tmp_path):
-    clips = load_clips((write_clips(tmp_path / "a", filmed=True),), filmed=True, detected=True)
-    assert clips.lengths.tolist() == [95, 95, 95]
-    truth, seen = clips.sample(50, 1, (), np.random.default_rng(0))
+def test_of_stills_every_detected_frame_is_as_likely_as_any(tmp_path):
+    stills = load_stills((write_clips(tmp_path / "a", count=2, frames=50, filmed=True, fps=0.0),))
+    assert stills.lengths.tolist() == [45, 45]
+    truth, seen = stills.singles(9000, np.random.default_rng(0))
     assert seen.observed.all()
-    assert seen.keypoints_m.shape == truth.keypoints_m.shape == (50, 1, 21, 3)
+    assert seen.keypoints_m.shape == truth.keypoints_m.shape == (9000, 1, 21, 3)
     assert (seen.keypoints_m - truth.keypoints_m).norm(dim=-1).mean() < 0.02
+    _, counts = np.unique(truth.keypoints_m[:, 0, 8].numpy(), axis=0, return_counts=True)
+    assert len(counts) == 90
+    assert counts.min() > 60
+
+
+def test_stills_and_clips_are_not_taken_for_each_other(tmp_path):
+    stills, clips = tmp_path / "stills", tmp_path / "clips"
+    write_clips(stills, filmed=True, fps=0.0)
+    write_clips(clips, filmed=True)
+    with pytest.raises(ModelError, match="of stills: give it to --stills"):
+        load_clips((stills,), filmed=True)
+    with pytest.raises(ModelError, match="is a clip"):
+        load_stills((clips,))
+
+
+def test_stills_in_which_nothing_was_detected_are_refused(tmp_path):
+    directory = write_clips(tmp_path / "a", count=1, frames=45, filmed=True, fps=0.0)
+    file = next(directory.glob("*.npz"))
+    with np.load(file) as data:
+        empty = {**data, "observed": np.zeros(45, bool)}
+    np.savez(file, **empty)
+    with pytest.raises(ModelError, match="nothing was detected"):
+        load_stills((directory,))
 
 
 def test_no_window_is_faster_than_its_clip_is_long(tmp_path):

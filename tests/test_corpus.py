@@ -19,6 +19,7 @@ from app.corpus_props import Props, box, cylinder, sphere
 from app.corpus_report import clip_paths, report
 from app.corpus_scene import Defects, random_look, random_room
 from app.errors import AppError
+from app.synthetic.look import Look
 from app.synthetic.renderer import ArmRenderer, Prop
 from app.synthetic.routine import FACING
 from models.camera import Camera
@@ -95,7 +96,7 @@ def test_pictures_of_a_clip_repeat(hand_landmarker_asset: Path) -> None:
     assert not np.array_equal(first, list(ClipMaker(hand_landmarker_asset, None, seed=5).images(1, 2)))
 
 
-def test_stills_are_unrelated_poses_before_one_camera(hand_landmarker_asset: Path, tmp_path: Path) -> None:
+def test_stills_are_unrelated_poses_before_one_camera(hand_landmarker_asset: Path) -> None:
     maker = ClipMaker(hand_landmarker_asset, None, 0)
     stills = maker.make_stills(3, 6)
     assert stills.rotations.shape == (6, 16, 3, 3)
@@ -110,6 +111,33 @@ def test_stills_are_unrelated_poses_before_one_camera(hand_landmarker_asset: Pat
     assert np.median(off_px) < 0.1 * stills.size_px[0], "each is what was said of its own picture"
     again = ClipMaker(hand_landmarker_asset, None, 0).make_stills(3, 6)
     np.testing.assert_array_equal(again.rotations, stills.rotations)
+    np.testing.assert_allclose(again.observed_m, stills.observed_m, atol=1e-6)
+    later = maker.make_stills(3, 6)
+    np.testing.assert_allclose(later.observed_m, stills.observed_m, atol=1e-6, err_msg="whatever came before")
+
+
+def test_stills_are_made_by_the_corpus_command_too(
+    hand_landmarker_asset: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
+    monkeypatch.setenv(HAND_LANDMARKER.path_variable, str(hand_landmarker_asset))
+    settings = Settings(output=tmp_path / "stills", minutes=2 * 6 / 1800, stills=True, workers=1)
+    folder = make_corpus(settings)
+    assert [PairClip.load(path).fps for path in clip_paths(folder)] == [0.0, 0.0]
+    assert report(folder)[-1].startswith("| train | 2 | – |")
+    with pytest.raises(AppError, match="holds stills"):
+        make_corpus(replace(settings, stills=False))
+
+
+def test_renderers_of_one_thread_give_pybullet_the_same_lists() -> None:
+    """It never lets go of one: a hundred scenes would cost a hundred hands' memory."""
+    look = Look.of_seed(0, (160, 120))
+    model = HandModel.load()
+    flat = model.rotations_of_angles(np.zeros((15, 3)), FACING)
+    with ArmRenderer(look, model) as one, ArmRenderer(look, model) as other:
+        pictures = [renderer.render(0, flat, np.array([0.0, 0.0, 0.5]), FACING) for renderer in (one, other)]
+        assert one._lists[0].vertices is other._lists[0].vertices
+    np.testing.assert_array_equal(*pictures)
 
 
 def test_one_clip_in_ten_is_kept_from_training() -> None:

@@ -38,8 +38,13 @@ def truth_windows(count: int, slots: int) -> Truth:
     )
 
 
-def write_clips(directory: Path, count: int = 3, frames: int = 100, filmed: bool = False) -> Path:
-    """Clips as the trainer reads them; filmed ones with detections 5 mm off and frames 40 to 44 missed."""
+def write_clips(
+    directory: Path, count: int = 3, frames: int = 100, filmed: bool = False, fps: float = 30.0
+) -> Path:
+    """Clips as the trainer reads them, stills if their rate is 0.
+
+    Filmed ones have detections 5 mm off, and frames 40 to 44 are missed.
+    """
     directory.mkdir(parents=True)
     for seed in range(count):
         rotations, keypoints_m, wrist_m = moving_hand(frames, seed)
@@ -60,5 +65,5 @@ def write_clips(directory: Path, count: int = 3, frames: int = 100, filmed: bool
         clip = {name: values.astype(np.float32) for name, values in clip.items()}
         if filmed:
             clip |= {"observed": observed, "focal_px": CAMERA.focal_px, "centre_px": CAMERA.centre_px}
-        np.savez(directory / f"clip_{seed}.npz", shape=MODEL.name, fps=30, **clip)
+        np.savez(directory / f"clip_{seed}.npz", shape=MODEL.name, fps=fps, **clip)
     return directory

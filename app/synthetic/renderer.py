@@ -8,6 +8,7 @@ import importlib
 import os
 import sys
 import tempfile
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -179,7 +180,7 @@ class ArmRenderer:
         points = vertices * _TO_OPENGL
         lists = self._lists.get(slot)
         if lists is None or lists.faces is not mesh.faces:
-            lists = self._lists[slot] = _MeshLists(mesh)
+            lists = self._lists[slot] = _lists_of(slot, mesh)
         lists.move(points, vertex_normals(points, mesh.faces))
         shape = pybullet.createVisualShape(
             pybullet.GEOM_MESH,
@@ -217,7 +218,7 @@ class _MeshLists:
     """A mesh as the lists that PyBullet takes.
 
     PyBullet never lets go of a list it was given, 1 MB for a hand: the same lists are given again, with new
-    numbers in them.
+    numbers in them, by other renderers too.
     """
 
     def __init__(self, mesh: Mesh) -> None:
@@ -232,6 +233,20 @@ class _MeshLists:
         for kept, values in ((self.vertices, vertices.tolist()), (self.normals, normals.tolist())):
             for row, value in zip(kept, values, strict=True):
                 row[:] = value
+
+
+_kept = threading.local()  # a mesh in the making is one thread's own
+
+
+def _lists_of(slot: int, mesh: Mesh) -> _MeshLists:
+    """Those that this thread gave for such a mesh in that slot before, if it did."""
+    if not hasattr(_kept, "lists"):
+        _kept.lists = {}
+    key = (slot, mesh.faces.tobytes(), mesh.uv.tobytes())
+    lists: _MeshLists = _kept.lists.setdefault(key, None) or _MeshLists(mesh)
+    _kept.lists[key] = lists
+    lists.faces = mesh.faces
+    return lists
 
 
 @functools.cache
