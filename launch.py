@@ -134,7 +134,7 @@ class Doctor:
 
 _CALIBRATE = {
     "camera": "Find a camera's focal length and distortion from a printed board, once per camera.",
-    "hand": "Fit the robot's motion to an operator's hand in 20 seconds, once per person.",
+    "hand": "Fit the robot's motion to an operator's hand in half a minute, once per person.",
     "latency": "Find how late the camera and the robot's joints are, once per set-up.",
 }
 
