@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -48,6 +49,23 @@ class Lessons(Protocol):
     def gaps(self) -> GapConfig: ...
 
 
+@dataclass(frozen=True)
+class Batch:
+    """Windows to learn from.
+
+    Attributes:
+        truth: of every slot, the future's too.
+        seen: what was detected, or is made up.
+        foreseen: (B,) bool, whether the truth knows what comes after the window.
+        filmed: (B,) bool, whether a real detector said what was seen.
+    """
+
+    truth: Truth
+    seen: Seen
+    foreseen: Tensor
+    filmed: Tensor
+
+
 class Teacher(ABC):
     """Batches of windows with their noise, and what the network is given of them.
 
@@ -88,8 +106,8 @@ class Teacher(ABC):
         self.numpy_rng = np.random.default_rng(seed)
         self.rng = torch.Generator(device).manual_seed(int(np.random.default_rng(seed).integers(2**62)))
 
-    def batch(self, count: int) -> tuple[Truth, Seen, Tensor]:
-        """`count` windows with noise, and (B,) bool, whether what comes after them is known."""
+    def batch(self, count: int) -> Batch:
+        """`count` windows with noise: of stills, of filmed clips, of motion, one kind after the other."""
         still = 0 if self.stills is None else round(self.config.stills_share * count)
         share = 0.0 if self.pairs is None else 1.0 if self.motion is None else self.config.pairs_share
         filmed = round(share * (count - still))
@@ -111,8 +129,8 @@ class Teacher(ABC):
             _stacked([truth for truth, _ in parts]), _stacked([seen for _, seen in parts])
         )
         truth, seen = refocus(truth, seen, self.config.focal_spread, self.rng)
-        foreseen = torch.arange(count, device=self.device) >= still
-        return truth, self.config.gaps(seen, self.rng), foreseen
+        place = torch.arange(count, device=self.device)
+        return Batch(truth, self.config.gaps(seen, self.rng), place >= still, place < still + filmed)
 
     def _frozen(self, count: int) -> tuple[Truth, Seen]:
         """Windows that show one detection all along: a hand that rests, without the detector's tremble."""

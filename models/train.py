@@ -84,6 +84,9 @@ class TrainConfig:
     """Directory of a run whose weights a new run begins with; layers it lacks begin anew."""
     lift: bool = True
     """Whether our network first corrects every observed pose by itself."""
+    lift_made_up: bool = False
+    """Whether that is learnt from made-up detections, too, where there are filmed ones: what is wrong with
+    the one is only nearly what is wrong with the other."""
     heading: bool = True
     """Whether our network's future goes on along the newest motion."""
     causal_share: float = 0.7
@@ -397,9 +400,10 @@ def _train(config: TrainConfig, world: World) -> Path:
         rate = learning_rate(config, step, done)
         for group in optimizer.param_groups:
             group["lr"] = rate
-        truth, seen, foreseen = teacher.batch(max(1, config.batch // world.size))
-        causal = teacher.causal(len(seen.observed))
-        features, observed, start = teacher.encode(seen, causal)
+        batch = teacher.batch(max(1, config.batch // world.size))
+        truth = batch.truth
+        causal = teacher.causal(len(batch.filmed))
+        features, observed, start = teacher.encode(batch.seen, causal)
         single = None
         if teacher.stills is not None:
             still, still_seen = teacher.singles(max(1, config.stills_batch // world.size))
@@ -408,10 +412,21 @@ def _train(config: TrainConfig, world: World) -> Path:
             pose, corrected, alone = model(features, observed, start, causal, single)
         loss = config.loss
         terms = pose_losses(
-            pose.float(), start, truth, observed.any(1), WINDOW_SLOTS, teacher.figure, loss, even, foreseen
+            pose.float(),
+            start,
+            truth,
+            observed.any(1),
+            WINDOW_SLOTS,
+            teacher.figure,
+            loss,
+            even,
+            batch.foreseen,
         )
         if loss.alone and corrected is not None:
-            terms["alone"] = pose_losses_alone(corrected.float(), observed, truth, teacher.figure, loss)
+            counted = observed
+            if batch.filmed.any() and not config.lift_made_up:
+                counted = observed & batch.filmed[:, None]
+            terms["alone"] = pose_losses_alone(corrected.float(), counted, truth, teacher.figure, loss)
             terms["total"] = terms["total"] + loss.alone * terms["alone"]
         if alone is not None:
             terms["single"] = pose_losses_alone(

@@ -93,10 +93,8 @@ def test_stills_teach_the_correction_of_single_poses(clips, tmp_path):
     plan = with_stills(clips, tmp_path)
     teacher = open_teacher(plan, torch.device("cpu"), (0,))
     taught = Taught(build(plan))
-    _, seen, _ = teacher.batch(4)
-    windows = teacher.encode(seen, teacher.causal(4))
+    features, observed, start = teacher.encode(teacher.batch(4).seen, teacher.causal(4))
     _, still = teacher.singles(8)
-    features, observed, start = windows
     *_, alone = taught(features, observed, start, teacher.causal(4), teacher.described(still))
     assert alone.shape == (8, 1, 99)
     alone.sum().backward()
@@ -110,11 +108,12 @@ def test_stills_teach_the_correction_of_single_poses(clips, tmp_path):
 def test_stills_stand_in_windows_as_hands_that_rest(clips, tmp_path):
     plan = replace(with_stills(clips, tmp_path), gaps=GapConfig(random_pose_rate=0.0))
     teacher = open_teacher(plan, torch.device("cpu"), (0,))
-    truth, seen, foreseen = teacher.batch(10)
-    assert foreseen.tolist() == 2 * [False] + 8 * [True]
-    assert truth.wrist_m[:2].diff(dim=1).abs().max() == 0.0
-    assert seen.rays[:2].diff(dim=1).abs().max() < 1e-5
-    assert (truth.wrist_m[2:].diff(dim=1).abs().amax((1, 2)) > 0.0).all()
+    batch = teacher.batch(10)
+    assert batch.foreseen.tolist() == 2 * [False] + 8 * [True]
+    assert batch.filmed.tolist() == 6 * [True] + 4 * [False]
+    assert batch.truth.wrist_m[:2].diff(dim=1).abs().max() == 0.0
+    assert batch.seen.rays[:2].diff(dim=1).abs().max() < 1e-5
+    assert (batch.truth.wrist_m[2:].diff(dim=1).abs().amax((1, 2)) > 0.0).all()
 
 
 @pytest.mark.parametrize(
