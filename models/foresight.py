@@ -57,10 +57,10 @@ class ForesightConfig:
         most_trust: the largest factor on the motion.
     """
 
-    still_rad: float = 0.012
-    smoothing: float = 0.09
-    late_slots: float = 1.2
-    reach: float = 2.1
+    still_rad: float = 0.013
+    smoothing: float = 0.11
+    late_slots: float = 1.8
+    reach: float = 2.8
     braking: float = 4.0
     spurt: float = 0.3
     most_rad: float = 0.25
