@@ -352,8 +352,9 @@ def build(config: TrainConfig) -> PoseBert | BiGru:
         mix = config.start == "observed"
         lift = ours.lift if mix and config.lift else 0
         heading = ours.heading and config.heading
-        ours = replace(ours, dropout=config.dropout, start=config.start)
-        return PoseBert(replace(ours, mix=mix, lift=lift, heading=heading))
+        return PoseBert(
+            replace(ours, dropout=config.dropout, start=config.start, mix=mix, lift=lift, heading=heading)
+        )
     sizes = PoseBertConfig(
         in_dim=in_dim,
         groups=groups,

@@ -61,6 +61,13 @@ def rows(out: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+@pytest.mark.parametrize(("start", "lift"), [("observed", False), ("mean", True)])
+def test_parts_of_ours_can_be_left_out(start, lift, clips, tmp_path):
+    network = build(replace(config(clips, tmp_path), start=start, lift=lift))
+    assert network.lifter is None
+    assert (network.mixture is None) == (start == "mean")
+
+
 @pytest.mark.parametrize("network", ["ours", "paper", "gru"])
 def test_a_run_leaves_curves_a_checkpoint_and_a_network(network, clips, tmp_path):
     file = train(replace(config(clips, tmp_path), network=network, validate=(clips / "pairs",)))
