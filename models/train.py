@@ -424,9 +424,9 @@ def _train(config: TrainConfig, world: World) -> Path:
             batch.foreseen,
         )
         if loss.alone and corrected is not None:
-            counted = observed
-            if batch.filmed.any() and not config.lift_made_up:
-                counted = observed & batch.filmed[:, None]
+            counted = observed & batch.filmed[:, None]
+            if config.lift_made_up or not counted.any():
+                counted = observed
             terms["alone"] = pose_losses_alone(corrected.float(), counted, truth, teacher.figure, loss)
             terms["total"] = terms["total"] + loss.alone * terms["alone"]
         if alone is not None:

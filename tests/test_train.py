@@ -200,6 +200,7 @@ def test_two_processes_train_one_network(clips, tmp_path):
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     command += ["-m", "models.train", "--out", str(tmp_path), "--motion", str(clips / "motion")]
     command += ["--width", "64", "--batch", "8", "--steps", "3", "--threads", "1", "--log-every", "1"]
+    command += ["--stills", str(clips / "stills"), "--stills-batch", "16"]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-2000:]
