@@ -116,7 +116,10 @@ class Foresight:
         speed2, speed2_before = _per_part(last, last), _per_part(before, before)
         along = _per_part(last, before)
         common = np.clip(along, 0.0, None)
-        moving = common / (common + _SIZE * config.still_rad**2)
+        still = _SIZE * config.still_rad**2
+        moving = common / (common + still)
+        # Steeper, so that next to nothing of a tremble is carried on, and nearly all of a motion.
+        carried_on = common**2 / (common**2 + still**2)
         ratio = along / (speed2 + _TINY)  # the speed a slot ago, along and relative to this
         slower = np.clip(1.0 - config.braking * (ratio - 1.0), 0.0, 1.0)
         faster = 1.0 + config.spurt * np.clip(1.0 - ratio, 0.0, 1.0)
@@ -127,7 +130,7 @@ class Foresight:
         # Of a hand that has only just come nobody can tell tremble from motion.
         fresh = self._at(t_ns - 2 * SLOT_PERIOD_NS) is None
         now = self._steadied(t_ns, hand, np.ones(7) if fresh else moving)
-        going = (moving * self.trust)[_PART] * motion
+        going = (carried_on * self.trust)[_PART] * motion
         ahead = np.minimum(np.arange(len(poses.t_ns)), config.slots)
         own = (1.0 - config.fading**ahead) / (1.0 - config.fading)
         led = config.reach * (own + config.late_slots)

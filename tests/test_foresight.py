@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -83,6 +85,21 @@ def test_what_trembles_is_smoothed_and_not_foreseen():
     now_believed, ahead_believed = said(1e-6)
     assert (ahead - now).std() < 0.4 * (ahead_believed - now_believed).std()
     assert now.mean() == pytest.approx(0.3, abs=2e-3)
+
+
+def test_a_tremble_is_hardly_carried_on_and_a_motion_nearly_all():
+    config = replace(PLAIN, still_rad=0.02)
+    step_rad = 0.02 * np.sqrt(3.0)  # one of each joint's three angles moves, so this much is 0.02 of all
+
+    def carried(times: float) -> float:
+        angles = np.arange(20) * times * step_rad
+        return float(bend(watch(angles, config)[-1])[1] - bend(watch(angles, config)[-1])[0]) / (
+            times * step_rad
+        )
+
+    assert carried(0.5) < 0.1
+    assert carried(1.0) == pytest.approx(0.5, abs=0.02)
+    assert carried(3.0) > 0.95
 
 
 def test_trust_falls_where_motion_was_foreseen_too_far_and_returns():
