@@ -24,10 +24,9 @@ GAP_BRIDGED_S = 0.5
 # Beyond this, robots had better be told anew than play on.
 AHEAD_S = 0.5
 # After a gap longer than FADED_GAP_S the estimate may be far from what was predicted; the difference is led
-# over in a share of the gap, REJOIN_S at most. Single lost frames are not worth the delay that costs, and
-# after short gaps a hand that is quickly followed again is worth more than one that moves smoothly.
+# over in REJOIN_S, a fifth of it a frame at most. Single lost frames are not worth the delay that costs.
 FADED_GAP_S = 0.12
-REJOIN_SHARE, REJOIN_S = 0.7, 0.25
+REJOIN_S = 0.25
 FOLLOWED_S = 0.2  # nobody follows what was said longer ago: robots hold by then
 
 
@@ -37,23 +36,17 @@ class Rejoining:
 
     Attributes:
         t_ns: that instant.
-        over_s: how long it takes to lead the one over to the other.
         turn: (J,3) axis-angle from the rotations estimated to those predicted.
         shift_m: (3,) from the root estimated to the one predicted.
     """
 
     t_ns: int
-    over_s: float
     turn: np.ndarray
     shift_m: np.ndarray
 
-    def over_at(self, t_ns: int) -> bool:
-        """Whether nothing of it is left."""
-        return (t_ns - self.t_ns) * 1e-9 >= self.over_s
-
     def led_over(self, poses: Poses) -> Poses:
         """The estimates with what is left of the difference."""
-        share = np.clip((poses.t_ns - self.t_ns) * 1e-9 / self.over_s, 0.0, 1.0)
+        share = np.clip((poses.t_ns - self.t_ns) * 1e-9 / REJOIN_S, 0.0, 1.0)
         left = 1.0 - share * share * (3.0 - 2.0 * share)
         turns = matrix_from_axis_angle(left[:, None, None] * self.turn)
         return Poses(poses.t_ns, turns @ poses.rotations, poses.wrist_m + left[:, None] * self.shift_m)
@@ -185,7 +178,6 @@ class NetworkStage(ABC, Generic[WindowT, TrajectoryT]):
         if gap_s > FADED_GAP_S and self._own is not None and followed:
             predicted, wrist_m = self._own.at(t_now_ns)
             turn = axis_angle_from_matrix(predicted @ np.swapaxes(poses.rotations[0], -1, -2))
-            over_s = min(REJOIN_SHARE * gap_s, REJOIN_S)
-            self._rejoining = Rejoining(t_now_ns, over_s, turn, wrist_m - poses.wrist_m[0])
-        elif self._rejoining is not None and self._rejoining.over_at(t_now_ns):
+            self._rejoining = Rejoining(t_now_ns, turn, wrist_m - poses.wrist_m[0])
+        elif self._rejoining is not None and (t_now_ns - self._rejoining.t_ns) * 1e-9 >= REJOIN_S:
             self._rejoining = None
