@@ -73,7 +73,7 @@ def canonical_frame(keypoints: Array) -> Array:
     X = _unit(keypoints[..., _INDEX_BASE, :] - keypoints[..., _PINKY_BASE, :])
     ahead = keypoints[..., _MIDDLE_BASE, :] - keypoints[..., 0, :]
     Y = _unit(ahead - (ahead * X).sum(-1)[..., None] * X)
-    return xp.stack([X, Y, _cross(X, Y)], -2)
+    return xp.stack([X, Y, cross(X, Y)], -2)
 
 
 def to_canonical(keypoints: Array, M: Array) -> Array:
@@ -98,7 +98,7 @@ def decode_6d(sixd: Array) -> Array:
     x = _unit(columns[..., 0])
     c1 = columns[..., 1]
     y = _unit(c1 - (x * c1).sum(-1)[..., None] * x)
-    return xp.stack([x, y, _cross(x, y)], -1)
+    return xp.stack([x, y, cross(x, y)], -1)
 
 
 def rays_of_pixels(pixels: Array, focal_px: Array, centre_px: Array) -> Array:
@@ -156,7 +156,7 @@ def _unit(v: Array) -> Array:
     return v / xp.sqrt(xp.clip((v * v).sum(-1), _TINY**2, None))[..., None]
 
 
-def _cross(a: Array, b: Array) -> Array:
+def cross(a: Array, b: Array) -> Array:
     """a × b (…,3); both libraries' own take several times as long for few vectors."""
     x, y, z = a[..., 0], a[..., 1], a[..., 2]
     u, v, w = b[..., 0], b[..., 1], b[..., 2]
