@@ -88,8 +88,8 @@ def make_corpus(settings: Settings) -> Path:
     kept = next(iter(clip_paths(folder)), None)
     if kept is not None and (PairClip.load(kept).fps == 0) != settings.stills:
         raise AppError(
-            f"{folder} holds {'clips' if settings.stills else 'stills'}; give another --output "
-            "than theirs, or make more of the same"
+            f"{folder} holds {'clips' if settings.stills else 'stills'}; "
+            f"{'leave out' if settings.stills else 'give'} --stills to make more of them, or another --output"
         )
     count = max(1, round(settings.minutes * 60.0 * FPS / settings.length))
     todo = [i for i in range(count) if i % parts == part and not clip_path(folder, i).is_file()]

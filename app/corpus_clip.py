@@ -123,7 +123,7 @@ class ClipMaker:
     def make_stills(self, index: int, count: int) -> PairClip:
         """Frames that have nothing to do with each other: one room, arm and camera, `count` poses and places.
 
-        A tenth of the frames of a clip teach a single pose as much as all of them do; here none is wasted.
+        A tenth of a clip's frames teach single poses nearly as much as all of them do; here none is wasted.
         What is kept of each is what the detector says once it has found the hand and follows it. A hand that
         it takes for a left one counts as not seen: there is no past to know better from. Their rate is 0.
         """

@@ -108,12 +108,11 @@ class Clips:
         return self._windows(clip, newest, pace, T, future)
 
     def singles(self, count: int, rng: np.random.Generator) -> tuple[Truth, Seen]:
-        """Random frames of filmed clips, all equally likely, as windows of one slot."""
+        """Random frames of filmed hands, all equally likely, as windows of one slot."""
         row = rng.integers(len(self._truth["wrist_m"]), size=(count, 1))
         truth = Truth(**{key: torch.from_numpy(values[row]) for key, values in self._truth.items()})
         seen = {key: torch.from_numpy(values[row]) for key, values in self._seen.items()}
-        kind = BodySeen if "visibility" in seen else Seen
-        return truth, kind(**seen, offset=torch.zeros(count, 1))
+        return truth, Seen(**seen, offset=torch.zeros(count, 1))
 
     def ending(
         self, clip: int, frames: np.ndarray, T: int, future: Sequence[int]

@@ -29,7 +29,7 @@ _BASE_FROM_CAMERA: dict[str, np.ndarray] = {
     "along": np.array([[0.0, 0.0, -1.0], [1.0, 0.0, 0.0], [0.0, -1.0, 0.0]]),
     "mirror": np.array([[0.0, 0.0, -1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]]),
 }
-MAX_SPEED_M_S = 0.5  # half a step a second: who stands beside it can get out of its way
+MAX_SPEED_M_S = 0.5  # slower than a walk: who stands beside it can step back
 MAX_TURN_RAD_S = 2.0
 _LARGEST_SCALE = 10.0
 

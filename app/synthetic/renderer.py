@@ -243,8 +243,9 @@ def _lists_of(slot: int, mesh: Mesh) -> _MeshLists:
     if not hasattr(_kept, "lists"):
         _kept.lists = {}
     key = (slot, mesh.faces.tobytes(), mesh.uv.tobytes())
-    lists: _MeshLists = _kept.lists.setdefault(key, None) or _MeshLists(mesh)
-    _kept.lists[key] = lists
+    if key not in _kept.lists:
+        _kept.lists[key] = _MeshLists(mesh)
+    lists: _MeshLists = _kept.lists[key]
     lists.faces = mesh.faces
     return lists
 
