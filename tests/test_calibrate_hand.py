@@ -121,7 +121,7 @@ def test_the_smallest_and_the_largest_person_pinch_the_robots_fingers_closed(
         assert -1.0 < gap_mm <= TOUCHING_MM, (finger, gap_mm)
         assert after.held_percent[finger] == 100.0
     assert after.short_mm < 0.65 * before.short_mm
-    # The better the network, the less is wrong before; what a tenth more than with none used to be stays due.
+    # What is reached counts: the better the network, the less is left for a calibration to add.
     assert after.travel_mm > max(140.0, before.travel_mm)
     # What a camera alone cannot tell is the size; with a ruler's palm the bones follow.
     true_m = bone_lengths_m(source.model.keypoints(np.tile(np.eye(3), (16, 1, 1))))
