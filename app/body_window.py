@@ -55,7 +55,7 @@ class BodyObservationWindow:
             score[slot] = observation.score
         return BodyWindow(
             camera=self.camera,
-            t_ns=self._timeline.t_ns,
+            t_ns=self._timeline.t_ns(),
             observed=observed,
             t_capture_ns=t_capture_ns,
             keypoints_m=keypoints_m,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 
 import numpy as np
 
 from app.clock import Clock
 from app.horizon import Horizon
+from app.rhythm import Rhythm
 from app.run_camera import RunCamera
 from app.timing import StageTimer
 from app.window import ObservationWindow
@@ -15,6 +17,7 @@ from models.observation import Observation
 from models.rotations import encode_6d
 from models.temporal import TemporalStage
 from models.trajectory import HandTrajectory
+from models.window import SAME_END_NS
 from retarget import Retargeter, to_hand_frame
 from robot import JointTrajectory, WristTrajectory
 
@@ -71,17 +74,51 @@ class HandLane:
         self._clock = clock
         self.horizon = horizon
         self.camera = camera
+        self._rhythm = Rhythm()
+        self._expected_ns: int | None = None  # what is prepared for
+        self._preparing: Future[None] | None = None
         self._seq = 0
         self._q_last_rad = retargeter.home_rad
 
+    def expect(self, t_capture_ns: int | None, beside: Executor) -> None:
+        """Prepare for the next frame on another thread.
+
+        Args:
+            t_capture_ns: when it was captured; None while it is not there yet, and can only be guessed.
+            beside: runs what is prepared.
+        """
+        guessed_ns = self._rhythm.next_ns if t_capture_ns is None else t_capture_ns
+        if guessed_ns is None or not self._rhythm.is_later(guessed_ns):
+            return
+        if self._expected_ns is not None and abs(guessed_ns - self._expected_ns) <= SAME_END_NS:
+            return
+        self._settle()
+        self._expected_ns = guessed_ns
+        self._preparing = beside.submit(self._prepare, guessed_ns)
+
+    def _prepare(self, t_capture_ns: int) -> None:
+        self.temporal.prepare(self._window.snapshot(t_capture_ns))
+
+    def _take(self, observation: Observation) -> None:
+        self._settle()
+        self._expected_ns = None
+        self._rhythm.add(observation.t_capture_ns)
+        self._window.add(self.camera.straightened(observation))
+
+    def _settle(self) -> None:
+        """Wait until nothing is being prepared: one thread at a time uses window and temporal stage."""
+        preparing, self._preparing = self._preparing, None
+        if preparing is not None:
+            preparing.result()
+
     def remember(self, observation: Observation) -> None:
         """Take in an observation that a newer one has overtaken: it is of the past, and nothing is sent."""
-        self._window.add(self.camera.straightened(observation))
+        self._take(observation)
 
     def process(self, observation: Observation, timer: StageTimer) -> LaneFrame:
         """Take the newest frame's observation through temporal stage and retargeter."""
         with timer.section("temporal"):
-            self._window.add(self.camera.straightened(observation))
+            self._take(observation)
             trajectory = self.temporal.update(self._window.snapshot())
         with timer.section("retarget"):
             q_rad = self._retarget(trajectory)

@@ -6,6 +6,7 @@ import dataclasses
 import logging
 import math
 import time
+from concurrent.futures import Executor, ThreadPoolExecutor
 
 import numpy as np
 from tqdm import tqdm
@@ -97,6 +98,7 @@ class FrameLoop:
         self._other_hand = False
         self._look_notice = ""
         self._refusal = ""
+        self._beside: Executor | None = None  # computes while this thread waits, or looks
         self._t_polled_s = time.monotonic()
         self._t_last_capture_ns = 0
         self._t_last_arrival_ns = 0
@@ -111,12 +113,23 @@ class FrameLoop:
 
     def run(self) -> None:
         """Process frames; a progress bar shows how far a source of known length is."""
-        if self._settings.realtime and self._source.fps > FASTEST_IN_TURN_HZ:
-            self.eyes.start()
-        try:
-            self._run()
-        finally:
-            self.eyes.close()
+        in_turn = self._source.fps <= FASTEST_IN_TURN_HZ
+        with ThreadPoolExecutor(1, "prepare") as beside:
+            if in_turn:
+                self._beside = beside
+                self.eyes.on_frame = self._expect
+            elif self._settings.realtime:
+                self.eyes.start()
+            try:
+                self._run()
+            finally:
+                self.eyes.close()
+
+    def _expect(self, t_capture_ns: int | None = None) -> None:
+        """Have lanes prepare for the frame captured then, or for the next one."""
+        if self._beside is not None:
+            for hand_run in self._hands.values():
+                hand_run.lane.expect(t_capture_ns, self._beside)
 
     def _run(self) -> None:
         limit, total = self._settings.max_frames, self._source.frame_count
@@ -134,6 +147,7 @@ class FrameLoop:
                     self._bridge(sight.t_capture_ns)
                 else:
                     self._process(sight)
+                    self._expect()
                     bar.update()
                 if self._interrupt.asked or self._operator_quits():
                     return

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -158,6 +158,7 @@ class Replay:
         self.frame_count: int | None = self._reader.meta.frame_count or self._reader.count_frames()
         self.replaced = 0
         self.counters: dict[str, int] = {}
+        self.on_frame: Callable[[int], None] = lambda _: None
 
     @property
     def status(self) -> str:
@@ -180,6 +181,7 @@ class Replay:
         if not self._realtime:
             self._repeat(moment)
             self._advance()
+            self.on_frame(moment.t_capture_ns)  # nothing looks at it; but all shall be computed as it was
             return Gap(moment.t_capture_ns) if moment.is_gap else self._sight(moment)
         earlier: list[dict[Hand, Observation]] = []
         earlier_bodies: list[BodyObservation] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Protocol
 
@@ -64,9 +65,11 @@ class Sights(Protocol):
 
     Attributes:
         skipped: frames the source gave up because newer ones were there.
+        on_frame: told the capture time, ns, of each frame that a detector is about to look at.
     """
 
     skipped: int
+    on_frame: Callable[[int], None]
 
     @property
     def replaced(self) -> int: ...
@@ -96,6 +99,7 @@ class Eyes:
 
     Attributes:
         skipped: frames the source gave up because newer ones were there.
+        on_frame: told the capture time, ns, of each frame that the detector is about to look at.
     """
 
     def __init__(
@@ -115,6 +119,7 @@ class Eyes:
             body: looks for the body; None where nobody asks for it. It is closed here.
         """
         self.skipped = 0
+        self.on_frame: Callable[[int], None] = lambda _: None
         self._source = source
         self._detector = detector
         self._body = body
@@ -192,6 +197,7 @@ class Eyes:
         observations: dict[Hand, Observation] = {}
         if self._detector is not None:
             if look.fresh:
+                self.on_frame(frame.t_capture_ns)
                 observations = self._detector.detect(frame)
             else:  # the picture of a moment ago must not pass for one of now
                 observations = {

@@ -25,14 +25,13 @@ class Timeline(Generic[Item]):
         self._seen: deque[tuple[int, Item]] = deque()  # with capture times, oldest first
         self._t_now_ns: int | None = None
 
-    @property
-    def t_ns(self) -> np.ndarray:
-        """(64,) int64 slot times, oldest first; the last is now.
+    def t_ns(self, t_now_ns: int | None = None) -> np.ndarray:
+        """(64,) int64 slot times, oldest first; the last is now, or `t_now_ns`.
 
         Raises:
             ValueError: nothing was added yet, so there is no "now".
         """
-        return self._now_ns() - np.arange(WINDOW_SLOTS - 1, -1, -1, dtype=np.int64) * SLOT_PERIOD_NS
+        return self._now_ns(t_now_ns) - np.arange(WINDOW_SLOTS - 1, -1, -1, dtype=np.int64) * SLOT_PERIOD_NS
 
     def advance(self, t_now_ns: int) -> None:
         """Move the end of the grid to `t_now_ns` (ns) if that is later."""
@@ -49,13 +48,16 @@ class Timeline(Generic[Item]):
             position -= 1
         self._seen.insert(position, (t_capture_ns, item))
 
-    def slots(self) -> dict[int, tuple[int, Item]]:
+    def slots(self, t_now_ns: int | None = None) -> dict[int, tuple[int, Item]]:
         """By slot number, 0–63: capture time and detection of the slots that have one.
+
+        Args:
+            t_now_ns: when the grid ends; None is now.
 
         Raises:
             ValueError: nothing was added yet.
         """
-        t_now_ns = self._now_ns()
+        t_now_ns = self._now_ns(t_now_ns)
         chosen: dict[int, tuple[int, Item]] = {}
         for t_capture_ns, item in self._seen:
             age_ns = t_now_ns - t_capture_ns
@@ -68,7 +70,9 @@ class Timeline(Generic[Item]):
             chosen[slot] = (t_capture_ns, item)
         return chosen
 
-    def _now_ns(self) -> int:
+    def _now_ns(self, t_now_ns: int | None = None) -> int:
+        if t_now_ns is not None:
+            return t_now_ns
         if self._t_now_ns is None:
             raise ValueError("the window is empty: add an observation first")
         return self._t_now_ns

@@ -44,8 +44,11 @@ class ObservationWindow:
         """Move the end of the grid to `t_now_ns` (ns) if that is later: time passes without frames too."""
         self._timeline.advance(t_now_ns)
 
-    def snapshot(self) -> Window:
+    def snapshot(self, t_now_ns: int | None = None) -> Window:
         """The window that ends now.
+
+        Args:
+            t_now_ns: as it would be then, were nothing more seen; None is now.
 
         Raises:
             ValueError: nothing was added yet, so there is no "now".
@@ -58,7 +61,7 @@ class ObservationWindow:
         depth_px = np.full((T, NUM_KEYPOINTS), np.nan)
         wrist_m = np.full((T, 3), np.nan)
         score = np.zeros(T)
-        for slot, (t_seen_ns, (observation, wrist)) in self._timeline.slots().items():
+        for slot, (t_seen_ns, (observation, wrist)) in self._timeline.slots(t_now_ns).items():
             observed[slot] = True
             t_capture_ns[slot] = t_seen_ns
             keypoints_m[slot] = observation.keypoints_m
@@ -69,7 +72,7 @@ class ObservationWindow:
         return Window(
             hand=self._hand,
             camera=self.camera,
-            t_ns=self._timeline.t_ns,
+            t_ns=self._timeline.t_ns(t_now_ns),
             observed=observed,
             t_capture_ns=t_capture_ns,
             keypoints_m=keypoints_m,

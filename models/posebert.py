@@ -111,6 +111,29 @@ class PoseBertConfig:
         )
 
 
+@dataclass(frozen=True)
+class Past:
+    """What a live network knows of all slots but the newest, see `PoseBert.remember`; T' is their number.
+
+    Attributes:
+        attended: keys and values of each block (2,B,heads,T',head_dim).
+        keys: of the mixture (B,T',·); none where nothing is mixed.
+        corrected: (B,T',out_dim) poses of the observed slots, corrected by themselves.
+        recent: (B,Heading.STEPS,out_dim) the newest of their estimates.
+    """
+
+    attended: tuple[Tensor, ...]
+    keys: Tensor
+    corrected: Tensor
+    recent: Tensor
+
+    def named(self) -> dict[str, Tensor]:
+        """All there is."""
+        values = {f"past_{i}": value for i, value in enumerate(self.attended)}
+        values |= {"keys": self.keys, "corrected": self.corrected, "recent": self.recent}
+        return {name: value for name, value in values.items() if value.numel()}
+
+
 class PoseBert(nn.Module):
     """The network; call it with a window, see `forward`."""
 
@@ -173,31 +196,102 @@ class PoseBert(nn.Module):
         asked = wanted
         if self.heading is not None:  # the motion of the newest slots is needed, whatever is asked for
             asked = min(slots, max(wanted, slots - T + Heading.STEPS + 1))
+        times = slot_times(T, self.config.future, features.device)
+        x, corrected = self._tokens(features, observed, start, times)
+        visible = _visible(observed, times, causal).to(x.dtype)
+        y = self._begin(start[:, -asked:])
+        delta = torch.zeros_like(y)
+        window = x
+        for i, block in enumerate(self.blocks):
+            window = x[:, :T]
+            x, _ = block(x, times, T, asked if i + 1 == len(self.blocks) else slots, visible)
+            delta = delta + self.regressor(x[:, -asked:], y + delta)
+        if self.mixture is not None:
+            y, _ = self.mixture(x, window, corrected, times, visible)
+        pose = y + delta
+        if self.heading is not None:
+            pose = self.heading(x[:, -asked:], pose, _begun(observed, causal)[:, -Heading.STEPS - 1 : -1])
+        return pose[:, -wanted:], corrected
+
+    def remember(self, features: Tensor, observed: Tensor, start: Tensor) -> Past:
+        """What a live estimate (`causal`) needs of all slots but the newest, which they do not look at.
+
+        Args:
+            features: (B,T-1,in_dim) of these slots.
+            observed: (B,T-1) bool.
+            start: (B,T-1,out_dim).
+        """
+        T = features.shape[1]
+        asked = Heading.STEPS
+        times = torch.arange(T, device=features.device)
+        x, corrected = self._tokens(features, observed, start, times)
+        live = torch.ones(len(x), dtype=torch.bool, device=x.device)
+        visible = _visible(observed, times, live).to(x.dtype)
+        y = self._begin(start[:, -asked:])
+        delta = torch.zeros_like(y)
+        attended = []
+        window = x
+        for i, block in enumerate(self.blocks):
+            window = x
+            x, shown = block(x, times, T, asked if i + 1 == len(self.blocks) else T, visible)
+            attended.append(shown)
+            delta = delta + self.regressor(x[:, -asked:], y + delta)
+        keys = corrected[:, :0]
+        if self.mixture is not None:
+            y, keys = self.mixture(x, window, corrected, times, visible)
+        return Past(tuple(attended), keys, corrected, y + delta)
+
+    def proceed(self, past: Past, features: Tensor, observed: Tensor, start: Tensor) -> Tensor:
+        """Live poses (B,1+F,out_dim) of the newest slot and of the future, as `forward` gives them.
+
+        Args:
+            past: of the slots before.
+            features: (B,1,in_dim) of the newest slot.
+            observed: (B,T) bool, of all slots.
+            start: (B,1+F,out_dim) of the newest slot and of the future.
+        """
+        T, slots = observed.shape[1], start.shape[1]
+        times = slot_times(T, self.config.future, features.device)
+        x, corrected = self._tokens(features, observed[:, -1:], start, times[T - 1 :])
+        live = torch.ones(len(x), dtype=torch.bool, device=x.device)
+        visible = _visible(observed, times, live).to(x.dtype)
+        y = self._begin(start)
+        delta = torch.zeros_like(y)
+        newest = x
+        for block, before in zip(self.blocks, past.attended, strict=True):
+            newest = x[:, :1]
+            x, _ = block(x, times, 1, slots, visible, before)
+            delta = delta + self.regressor(x, y + delta)
+        if self.mixture is not None:
+            poses = torch.cat([past.corrected, corrected], 1)
+            y, _ = self.mixture(x, newest, poses, times, visible, past.keys)
+        pose = y + delta
+        if self.heading is None:
+            return pose
+        begun = _begun(observed, live)[:, -Heading.STEPS - 1 : -1]
+        return self.heading(x, torch.cat([past.recent, pose], 1), begun)[:, -slots:]
+
+    def _tokens(
+        self, features: Tensor, observed: Tensor, start: Tensor, times: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """(B,slots,D) of slots at `times`, and (B,T,out_dim) poses of those seen, corrected by themselves.
+
+        The first T have features (B,T,in_dim) and were observed (B,T) or not; the others are ahead.
+        """
+        T = features.shape[1]
         token, corrected = self.embed(features), start[:, :T]
         if self.lifter is not None:
             told, correction = self.lifter(features)
             token, corrected = token + told, corrected + correction
         mask = self.mask_token.to(token.dtype)  # under autocast the tokens, too, stay in 16 bits
         token = torch.where(observed[..., None], token, mask)
-        future = mask.expand(len(token), slots - T, -1)
-        times = slot_times(T, self.config.future, token.device)
-        x = torch.cat([token, future], 1) + self.position[:, times].to(token.dtype)
-        visible = _visible(observed, times, causal).to(x.dtype)
-        y = start[:, -asked:]
-        if self.config.start == "mean":
-            y = self.mean_pose.expand_as(y)
-        delta = torch.zeros_like(y)
-        window = x
-        for i, block in enumerate(self.blocks):
-            window = x[:, :T]
-            x = block(x, times, T, asked if i + 1 == len(self.blocks) else slots, visible)
-            delta = delta + self.regressor(x[:, -asked:], y + delta)
-        if self.mixture is not None:
-            y = self.mixture(x, window, corrected, times, visible)
-        pose = y + delta
-        if self.heading is not None:
-            pose = self.heading(x[:, -asked:], pose)
-        return pose[:, -wanted:], corrected
+        if len(times) > T:  # ONNX has no expanding to nothing
+            token = torch.cat([token, mask.expand(len(token), len(times) - T, -1)], 1)
+        return token + self.position[:, times].to(token.dtype), corrected
+
+    def _begin(self, start: Tensor) -> Tensor:
+        """Where the refinement of poses begins that are given as `start`."""
+        return self.mean_pose.expand_as(start) if self.config.start == "mean" else start
 
 
 def slot_times(T: int, future: tuple[int, ...], device: torch.device) -> Tensor:
@@ -217,6 +311,13 @@ def _visible(observed: Tensor, times: Tensor, causal: Tensor | None) -> Tensor:
         of = causal[:, None, None, None]
         see = (live & of) | (see & ~of)  # ONNX Runtime chooses between numbers, not between truths
     return torch.where(see, 0.0, MASKED)
+
+
+def _begun(observed: Tensor, causal: Tensor | None) -> Tensor:
+    """(B,T) bool, whether a window (B,T) has shown anything up to a slot; always, where it looks ahead."""
+    if causal is None:
+        return torch.ones_like(observed)
+    return (observed.long().cumsum(1) > 0) | ~causal[:, None]
 
 
 class Block(nn.Module):
@@ -242,8 +343,22 @@ class Block(nn.Module):
         table = torch.zeros(config.heads, 2 * config.positions - 1)
         self.bias = nn.Parameter(table) if config.relative_bias else None
 
-    def forward(self, x: Tensor, times: Tensor, T: int, wanted: int, visible: Tensor) -> Tensor:
-        """The last `wanted` of tokens x (B,slots,D) at `times`, having looked at the first T of them."""
+    def forward(
+        self, x: Tensor, times: Tensor, T: int, wanted: int, visible: Tensor, before: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """The last `wanted` of tokens x, having looked at the window.
+
+        Args:
+            x: (B,slots,D), the first T of them of the window.
+            times: (slots,) of these tokens or of more before them, see `slot_times`.
+            T: how many.
+            wanted: how many.
+            visible: (B,1,slots,all) which may look at which of the window, to add to scores.
+            before: keys and values of the window's slots before x.
+
+        Returns:
+            (B,wanted,D), and keys and values (2,B,heads,all,head_dim) of the window.
+        """
         B = len(x)
         H, inner = self.config.heads, self.config.heads * self.config.head_dim
         normed = self.norm1(x)
@@ -253,16 +368,19 @@ class Block(nn.Module):
             .transpose(1, 2)
         )
         kv = functional.linear(normed[:, :T], self.qkv.weight[inner:]).view(B, T, 2, H, -1)
-        k, v = kv.permute(2, 0, 3, 1, 4)
+        shown = kv.permute(2, 0, 3, 1, 4)
+        if before is not None:
+            shown = torch.cat([before, shown], -2)
+        k, v = shown
         mask = visible[:, :, -wanted:]
         if self.bias is not None:
-            away = distance(times[-wanted:], T) + self.config.positions - 1
+            away = distance(times[-wanted:], k.shape[-2]) + self.config.positions - 1
             mask = mask + self.bias.to(x.dtype)[:, away]
         # Written out: torch's fused attention on the CPU is four times slower with a mask in bf16.
         scores = (q * self.config.head_dim**-0.5) @ k.transpose(-1, -2) + mask
         looked = (scores.softmax(-1) @ v).transpose(1, 2).reshape(B, wanted, inner)
         x = x[:, -wanted:] + self.dropout(self.out(looked))
-        return x + self.feed_forward(self.norm2(x))
+        return x + self.feed_forward(self.norm2(x)), shown
 
 
 class SharedDropout(nn.Module):
@@ -358,22 +476,35 @@ class Mixture(nn.Module):
             nn.init.zeros_(layer.bias)
 
     def forward(
-        self, asking: Tensor, window: Tensor, poses: Tensor, times: Tensor, visible: Tensor
-    ) -> Tensor:
-        """Mixtures (B,n,out_dim) of the window's poses, for the last n slots.
+        self,
+        asking: Tensor,
+        window: Tensor,
+        poses: Tensor,
+        times: Tensor,
+        visible: Tensor,
+        before: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Mixtures of the window's poses, for the last n slots.
 
         Args:
             asking: (B,n,D) tokens of those slots.
-            window: (B,T,D) tokens of the window.
+            window: (B,·,D) tokens of the window.
             poses: (B,T,out_dim) of the window.
             times: (slots,) see `slot_times`.
             visible: (B,1,slots,T) which may look at which, to add to scores.
+            before: keys of the window's slots before `window`.
+
+        Returns:
+            (B,n,out_dim), and keys (B,T,maps · SIZE) of the window.
         """
         B, n, _ = asking.shape
-        T = window.shape[1]
+        keys = self.key(self.norm(window))
+        if before is not None:
+            keys = torch.cat([before, keys], 1)
+        T = keys.shape[1]
         asking = self.norm(asking)
         q = self.query(asking).view(B, n, -1, self.SIZE).transpose(1, 2)
-        k = self.key(self.norm(window)).view(B, T, -1, self.SIZE).permute(0, 2, 3, 1)
+        k = keys.view(B, T, -1, self.SIZE).permute(0, 2, 3, 1)
         away = distance(times[-n:], T).abs()
         lost = (self.SPEED * self.falloff * away).to(visible.dtype)
         scores = (q * self.SIZE**-0.5) @ k - lost + visible[:, :, -n:]
@@ -384,7 +515,8 @@ class Mixture(nn.Module):
             *near, ahead, behind = scores.softmax(-1, dtype=torch.float32).unbind(1)
             trend = ahead - behind
             parts = zip(near, gain.unbind(1), poses.float().split(self.groups, -1), strict=True)
-            return torch.cat([(weights + share * trend) @ part for weights, share, part in parts], -1)
+            mixed = torch.cat([(weights + share * trend) @ part for weights, share, part in parts], -1)
+        return mixed, keys
 
 
 class Heading(nn.Module):
@@ -413,15 +545,24 @@ class Heading(nn.Module):
         start = gone[:, None, None] * torch.tensor(self.NEWER)
         self.weights = nn.Parameter(start.expand(-1, len(self.groups), -1).clone())
 
-    def forward(self, token: Tensor, pose: Tensor) -> Tensor:
-        """Poses (B,n,out_dim) with their future, the last F of them, moved on; their tokens (B,n,D)."""
+    def forward(self, token: Tensor, pose: Tensor, begun: Tensor) -> Tensor:
+        """Poses with their future moved on.
+
+        Args:
+            token: (B,m,D) the newest slot's at least, and those of the F slots ahead.
+            pose: (B,n,out_dim) of the STEPS slots before the newest, the newest, and those ahead.
+            begun: (B,STEPS) bool, whether those slots may be counted: what was not seen yet did not move.
+
+        Returns:
+            (B,n,out_dim).
+        """
         F, past = self.ahead, pose.shape[1] - self.ahead
-        newest = token[:, past - 1 : past].expand(-1, F, -1)
-        told = functional.gelu(self.hidden(self.norm(torch.cat([token[:, past:], newest], -1))))
+        newest = token[:, -F - 1 : -F].expand(-1, F, -1)
+        told = functional.gelu(self.hidden(self.norm(torch.cat([token[:, -F:], newest], -1))))
         weights = self.out(told).float().unflatten(-1, (len(self.groups), self.STEPS)) + self.weights
         with torch.autocast(token.device.type, enabled=False):  # small differences of large numbers
             recent = pose.float()[:, past - self.STEPS - 1 : past].flip(1)  # newest first
-            steps = recent[:, :-1] - recent[:, 1:]
+            steps = (recent[:, :-1] - recent[:, 1:]) * begun.flip(1)[..., None]
             parts = zip(weights.unbind(2), steps.split(self.groups, -1), strict=True)
             moved = torch.cat([share @ part for share, part in parts], -1)
         return torch.cat([pose[:, :past], pose[:, past:] + moved], 1)

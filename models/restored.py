@@ -10,8 +10,10 @@ import onnx
 import torch
 from onnx import NodeProto
 
+from models.backends.base import INPUTS, OUTPUT
 from models.errors import ModelError
 from models.export import METADATA_KEY
+from models.graph.cut import cut
 from models.graph.fold import separate
 from models.posebert import BODY_GROUPS, HAND_GROUPS, Mixture, PoseBert, PoseBertConfig, slot_times
 from models.window import WINDOW_SLOTS
@@ -26,7 +28,7 @@ def restore_torch(file: Path) -> PoseBert:
         ModelError: the file holds another network, or none.
     """
     try:
-        model = onnx.load(str(file))
+        model = onnx.load_from_string(cut(Path(file).read_bytes(), INPUTS, [OUTPUT]))
         nodes, known = separate(model)
         facts = {entry.key: entry.value for entry in model.metadata_props}
         future = tuple(json.loads(facts[METADATA_KEY])["future"])

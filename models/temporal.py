@@ -44,6 +44,10 @@ class TemporalStage(Protocol):
     name: str
     horizon_s: np.ndarray
 
+    def prepare(self, window: Window) -> None:
+        """Compute ahead what the next update's newest slot, empty here, makes no difference to."""
+        ...
+
     def update(self, window: Window) -> HandTrajectory:
         """The trajectory at 1 + H instants; called once per frame, in order of time."""
         ...
@@ -71,6 +75,9 @@ class FilteredStage:
         self.horizon_s = self._motion.horizon_s
         self._model = HandModel.load()
         self._wrist_known = False
+
+    def prepare(self, window: Window) -> None:
+        """A filter has nothing to prepare."""
 
     def update(self, window: Window) -> HandTrajectory:
         t_ns = self._motion.instants(window)

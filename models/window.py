@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -13,6 +13,9 @@ from models.observation import Hand
 WINDOW_SLOTS = 64
 SLOT_RATE_HZ = 30
 SLOT_PERIOD_NS = 1_000_000_000 // SLOT_RATE_HZ
+# What was computed ahead for a window that ends so much earlier or later holds: older detections are
+# said to be off their slots by a thirtieth of a slot too little or too much, no more.
+SAME_END_NS = 1_000_000
 
 
 class SlottedWindow(Protocol):
@@ -60,3 +63,9 @@ class Window:
     def t_now_ns(self) -> int:
         """Time of the last slot, ns."""
         return int(self.t_ns[-1])
+
+    def without_newest(self) -> Window:
+        """The same before anything is known of its newest slot."""
+        observed = self.observed.copy()
+        observed[-1] = False
+        return replace(self, observed=observed)

@@ -1,5 +1,11 @@
 """One hand through window, temporal stage and retargeter into a message."""
 
+import dataclasses
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -14,7 +20,8 @@ from models.camera import Camera
 from models.hand_model import HandModel
 from models.observation import Observation
 from models.temporal import load_temporal
-from models.window import SLOT_PERIOD_NS
+from models.trajectory import HandTrajectory
+from models.window import SLOT_PERIOD_NS, Window
 from retarget import load
 
 CAMERA = Camera.assumed((640, 480))
@@ -139,3 +146,102 @@ def test_whatever_the_detector_gives_the_message_is_finite_and_within_limits(ret
         assert np.isfinite(q_rad).all()
         assert (q_rad >= retargeter.lower_rad).all()
         assert (q_rad <= retargeter.upper_rad).all()
+
+
+class Prepared:
+    """A temporal stage that keeps what it was asked."""
+
+    def __init__(self) -> None:
+        self.inner = load_temporal("none")
+        self.windows: list[Window] = []
+        self.threads: set[int] = set()
+        self.busy = threading.Event()
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.inner, name)
+
+    def prepare(self, window: Window) -> None:
+        self.busy.set()
+        time.sleep(0.01)
+        self.windows.append(window)
+        self.threads.add(threading.get_ident())
+        self.busy.clear()
+
+    def update(self, window: Window) -> HandTrajectory:
+        assert not self.busy.is_set(), "used by two threads"
+        return self.inner.update(window)
+
+
+def expecting(retargeter) -> tuple[HandLane, Prepared, Callable[[int], None]]:
+    clock, temporal = FileClock(), Prepared()
+    retargeter.reset()
+    horizon = Horizon(None, Delays(0.0, 0.0))
+    window = ObservationWindow("right", CAMERA)
+    lane = HandLane(window, temporal, retargeter, clock, horizon, RunCamera((640, 480)))
+
+    def process(i: int) -> None:
+        clock.capture(i * SLOT_PERIOD_NS)
+        lane.process(observe(i), StageTimer())
+
+    return lane, temporal, process
+
+
+def test_what_comes_is_prepared_for_beside_the_detector(retargeter):
+    lane, temporal, process = expecting(retargeter)
+    with ThreadPoolExecutor(1) as beside:
+        for i in range(4):
+            lane.expect(i * SLOT_PERIOD_NS, beside)
+            process(i)
+    assert [window.t_now_ns for window in temporal.windows] == [i * SLOT_PERIOD_NS for i in range(4)]
+    assert [window.observed[-1] for window in temporal.windows] == [False] * 4
+    assert [int(window.observed.sum()) for window in temporal.windows] == [0, 1, 2, 3]
+    assert temporal.threads.isdisjoint({threading.get_ident()})
+
+
+def test_what_was_guessed_right_is_not_prepared_for_again(retargeter):
+    lane, temporal, process = expecting(retargeter)
+    with ThreadPoolExecutor(1) as beside:
+        for i in range(3):
+            lane.expect(None, beside)  # nobody can guess yet
+            process(i)
+        assert not temporal.windows
+        lane.expect(None, beside)
+        lane.expect(3 * SLOT_PERIOD_NS + MS // 2, beside)  # nearly
+        process(3)
+        assert [window.t_now_ns for window in temporal.windows] == [3 * SLOT_PERIOD_NS]
+        lane.expect(None, beside)
+        lane.expect(4 * SLOT_PERIOD_NS + 2 * MS, beside)  # not
+        process(4)
+    wanted = [3 * SLOT_PERIOD_NS, 4 * SLOT_PERIOD_NS, 4 * SLOT_PERIOD_NS + 2 * MS]
+    assert [window.t_now_ns for window in temporal.windows] == wanted
+
+
+def test_a_guess_does_not_make_time_go_on(retargeter):
+    """A frame that comes before it was expected still ends its own window."""
+    lane, _, process = expecting(retargeter)
+    with ThreadPoolExecutor(1) as beside:
+        for i in range(4):
+            process(i)
+        lane.expect(None, beside)
+        early = observe(4)
+        early = dataclasses.replace(early, t_capture_ns=early.t_capture_ns - 5 * MS)
+        assert lane.process(early, StageTimer()).trajectory.t_capture_ns == early.t_capture_ns
+
+
+def test_a_frame_of_the_past_is_not_prepared_for(retargeter):
+    lane, temporal, process = expecting(retargeter)
+    with ThreadPoolExecutor(1) as beside:
+        process(5)
+        lane.expect(3 * SLOT_PERIOD_NS, beside)
+        lane.expect(5 * SLOT_PERIOD_NS, beside)
+    assert not temporal.windows
+
+
+def test_what_fails_while_preparing_is_raised_where_frames_are_processed(retargeter):
+    lane, temporal, process = expecting(retargeter)
+    temporal.prepare = lambda _: 1 / 0
+    with ThreadPoolExecutor(1) as beside:
+        process(0)
+        lane.expect(SLOT_PERIOD_NS, beside)
+        with pytest.raises(ZeroDivisionError):
+            process(1)

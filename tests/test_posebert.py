@@ -139,7 +139,9 @@ def test_mixture_weights_sum_to_one():
     visible = torch.where(observed[:, None, None], 0.0, -1e9).expand(-1, -1, len(times), -1)
     tokens = torch.randn(2, T + FUTURE, SMALL["width"])
     poses = start[:, :T]
-    mixed, shifted = (network.mixture(tokens, tokens[:, :T], p, times, visible) for p in (poses, poses + 1.0))
+    mixed, shifted = (
+        network.mixture(tokens, tokens[:, :T], p, times, visible)[0] for p in (poses, poses + 1.0)
+    )
     torch.testing.assert_close(shifted, mixed + 1.0, atol=1e-4, rtol=0.0)
 
 
@@ -177,7 +179,8 @@ def test_the_future_goes_on_along_the_newest_motion():
     pose = torch.zeros(1, n + FUTURE, POSE_DIM)
     pose[0, :n, 10] = 0.1 * torch.arange(n)
     pose[0, n:, 10] = pose[0, n - 1, 10]  # the network by itself would hold
-    moved = heading(torch.randn(1, n + FUTURE, 32), pose).detach()
+    begun = torch.ones(1, Heading.STEPS, dtype=torch.bool)
+    moved = heading(torch.randn(1, n + FUTURE, 32), pose, begun).detach()
     torch.testing.assert_close(moved[:, :n], pose[:, :n])
     ahead = moved[0, n:, 10] - pose[0, n - 1, 10]
     assert float(ahead[0]) == pytest.approx(0.1 * Heading.TRUST, rel=1e-4)
@@ -192,6 +195,40 @@ def test_the_motion_is_known_whatever_is_asked_for():
     everything = network(*window(config))
     for asked in (FUTURE, FUTURE + 1, FUTURE + 9):
         torch.testing.assert_close(network(*window(config), asked), everything[:, -asked:])
+
+
+@pytest.mark.parametrize(
+    "config",
+    [PAPER, OURS, replace(OURS, lift=16, heading=True), replace(PAPER, future=())],
+    ids=["paper", "ours", "all", "no future"],
+)
+@pytest.mark.parametrize("shown", [range(64), range(0, 64, 3), range(61, 64), [20, 63], [63], [62], []])
+def test_in_two_steps_it_gives_the_same(config, shown):
+    network = scrambled(PoseBert(config))
+    features, observed, start = window(config)
+    start = start[:, : T + len(config.future)]
+    observed = torch.zeros_like(observed)
+    observed[:, list(shown)] = True
+    asked = 1 + len(config.future)
+    whole = network(features, observed, start, asked, torch.ones(2, dtype=torch.bool))
+    past = network.remember(features[:, :-1], observed[:, :-1], start[:, : T - 1])
+    proceeded = network.proceed(past, features[:, -1:], observed, start[:, T - 1 :])
+    if len(shown):  # of a window that shows nothing nobody asks anything
+        torch.testing.assert_close(proceeded, whole, atol=1e-4, rtol=1e-4)
+    assert proceeded.shape == whole.shape
+
+
+def test_what_was_not_seen_yet_did_not_move():
+    config = replace(OURS, heading=True)
+    network = scrambled(PoseBert(config))
+    features, _, start = window(config)
+    observed = torch.zeros(2, T, dtype=torch.bool)
+    observed[:, -2:] = True  # one step is known
+    other = start.clone()
+    other[:, : T - 2] += 1.0  # where slots before it begin
+    live = torch.ones(2, dtype=torch.bool)
+    poses = [network(features, observed, given, 1 + FUTURE, live) for given in (start, other)]
+    torch.testing.assert_close(*poses)
 
 
 def test_a_heading_needs_a_future():

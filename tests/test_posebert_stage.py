@@ -20,6 +20,7 @@ from models.observation import Observation
 from models.posebert import FUTURE_SLOTS, PoseBert, PoseBertConfig
 from models.posebert_input import IN_DIM
 from models.rotations import mirror_points, mirror_rotations
+from models.temporal import NETWORK_FILE
 from models.window import SLOT_PERIOD_NS
 
 _, KEYPOINTS_M, WRIST_M = moving_hand(80)
@@ -159,6 +160,32 @@ def test_a_network_that_gives_no_numbers_loses_the_hand(untrained, monkeypatch):
     monkeypatch.undo()
     window.add(seen(1))
     assert np.isfinite(stage.update(window.snapshot()).keypoints_m).all()
+
+
+@pytest.mark.parametrize("file", ["untrained", "shipped"])
+def test_prepared_for_or_not_a_frame_gives_the_same(file, request, monkeypatch):
+    file = NETWORK_FILE if file == "shipped" else request.getfixturevalue(file)
+    plain, prepared = posebert_stage.load(file), posebert_stage.load(file)
+    window = ObservationWindow("right", CAMERA)
+    for i in range(12):
+        window.advance(i * SLOT_PERIOD_NS)
+        prepared.prepare(window.snapshot())
+        window.add(missing(i) if i == 6 else seen(i))
+        one, other = (stage.update(window.snapshot()) for stage in (plain, prepared))
+        np.testing.assert_allclose(other.keypoints_m, one.keypoints_m, atol=1e-5)
+        monkeypatch.setattr(prepared.backend, "run", None)  # once there is a past, it need not be asked
+
+
+def test_what_was_prepared_for_another_frame_is_not_used(untrained):
+    plain, prepared = posebert_stage.load(untrained), posebert_stage.load(untrained)
+    window, other = ObservationWindow("right", CAMERA), ObservationWindow("right", CAMERA)
+    for i in range(5):
+        window.add(seen(i))
+        other.add(seen(40 + i))
+    other.advance(45 * SLOT_PERIOD_NS)
+    prepared.prepare(other.snapshot())
+    expected, got = (stage.update(window.snapshot()) for stage in (plain, prepared))
+    np.testing.assert_array_equal(got.keypoints_m, expected.keypoints_m)
 
 
 def test_left_hands_are_the_mirror_image(untrained):

@@ -146,3 +146,26 @@ def test_without_a_thread_frames_come_one_by_one():
         assert not sight.earlier
     with pytest.raises(EndOfSource):
         eyes.next(0.1)
+
+
+def test_frames_are_announced_before_they_are_looked_at():
+    told: list[int] = []
+
+    class Late(Detector):
+        def detect(self, frame: Frame) -> dict:
+            assert told[-1] == frame.t_capture_ns
+            return super().detect(frame)
+
+    eyes = eyes_of(Camera(2), Late())
+    eyes.on_frame = told.append
+    taken = [eyes.next(0.1) for _ in range(2)]
+    assert [sight.frame.t_capture_ns for sight in taken] == told
+
+
+def test_an_image_that_nobody_looks_at_is_not_announced():
+    told: list[int] = []
+    eyes = eyes_of(Camera(40, frozen=True), Detector())
+    eyes.on_frame = told.append
+    sights = [eyes.next(0.1) for _ in range(40)]
+    looked_at = [sight for sight in sights if sight.observations["right"].detected]
+    assert 0 < len(told) == len(looked_at) < 40

@@ -263,6 +263,7 @@ def _speed(speed: dict[str, Any]) -> str:
         "paper_torch": "the paper's network, all 64 slots, eager torch",
         "session": "the product's network alone",
         "stage": "the product's temporal stage: window in, trajectory out",
+        "prepared": "the same live, once the detector is done: the past was computed meanwhile",
     }
     rows = [
         [text, f"{speed[f'{name}_ms']:.2f} ms", number(speed.get(f"{name}_times_faster", 1.0)) + "×"]

@@ -13,13 +13,14 @@ import onnxruntime
 from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidArgument, InvalidGraph, InvalidProtobuf
 
 from models.errors import ModelError
+from models.graph.cut import cut, outputs_of
 from models.posebert_input import Layout
 from models.window import WINDOW_SLOTS
 
 BackendChoice = Literal["auto", "cpu", "cuda", "tensorrt"]
 
 INPUTS = ("features", "observed", "start")
-OUTPUT = "pose"
+OUTPUT, PROCEEDED = "pose", "proceeded"
 THREADS = 2
 _UNREADABLE = (Fail, InvalidArgument, InvalidGraph, InvalidProtobuf)  # what a file that is no ONNX raises
 
@@ -63,23 +64,27 @@ class Network:
 
     Attributes:
         path: of the file.
-        data: its bytes.
+        data: the network's graph, as a file of its own.
+        sha256: of the file.
         layout: of the features.
         future: instants past the window that it predicts, in slots.
         newest: slots of the window that it estimates, counted from its end.
         in_dim: features of a slot.
         out_dim: numbers of a pose.
         session: the network on the CPU.
+        halves: the same in two graphs, see `models.backends.halves`; None where it cannot be taken apart.
     """
 
     path: Path
     data: bytes
+    sha256: str
     layout: Layout
     future: tuple[int, ...]
     newest: int
     in_dim: int
     out_dim: int
     session: onnxruntime.InferenceSession
+    halves: tuple[bytes, bytes] | None
 
     @staticmethod
     def load(path: Path) -> Network:
@@ -89,7 +94,8 @@ class Network:
             ModelError: it cannot be read, or is no such network.
         """
         try:
-            data = Path(path).read_bytes()
+            file = Path(path).read_bytes()
+            data, halves = _parts(file)
             session = cpu_session(data)
             about = json.loads(session.get_modelmeta().custom_metadata_map["posehand"])
             layout, future, newest = about["layout"], tuple(about["future"]), int(about["newest"])
@@ -102,12 +108,8 @@ class Network:
             raise ModelError(
                 f"{path} is no network of this program; export one with launch.py train"
             ) from error
-        return Network(Path(path), data, layout, future, newest, in_dim, out_dim, session)
-
-    @property
-    def sha256(self) -> str:
-        """Of the file."""
-        return hashlib.sha256(self.data).hexdigest()
+        sha256 = hashlib.sha256(file).hexdigest()
+        return Network(Path(path), data, sha256, layout, future, newest, in_dim, out_dim, session, halves)
 
     def shapes(self, windows: int = 1) -> dict[str, tuple[int, ...]]:
         """Shapes of inputs and output for so many windows."""
@@ -120,15 +122,29 @@ class Network:
         }
 
 
+def _parts(file: bytes) -> tuple[bytes, tuple[bytes, bytes] | None]:
+    """The network's graph, and those of its two steps if the file has them.
+
+    Raises:
+        ValueError: the file is no ONNX, or lacks an output.
+    """
+    outputs = outputs_of(file)
+    if PROCEEDED not in outputs:
+        return file, None
+    past = [name for name in outputs if name not in (OUTPUT, PROCEEDED)]
+    halves = cut(file, INPUTS, past), cut(file, [*past, *INPUTS], [PROCEEDED])
+    return cut(file, INPUTS, [OUTPUT]), halves
+
+
 def input_types() -> dict[str, type]:
     """Types of the inputs."""
     return {"features": np.float32, "observed": np.bool_, "start": np.float32}
 
 
-def cpu_session(data: bytes) -> onnxruntime.InferenceSession:
-    """A network on THREADS threads of the CPU, which sleep between frames."""
+def cpu_session(data: bytes, threads: int = THREADS) -> onnxruntime.InferenceSession:
+    """A network on so many threads of the CPU, which sleep between frames."""
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = THREADS
+    options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])

@@ -1,0 +1,34 @@
+"""When the next frame will come, told from those that came."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import numpy as np
+
+_INTERVALS = (
+    15  # whose median counts: one late frame does not change the guess, a new rate does in half a second
+)
+
+
+class Rhythm:
+    """The times of a stream's frames."""
+
+    def __init__(self) -> None:
+        self._t_ns: deque[int] = deque(maxlen=_INTERVALS + 1)
+
+    def add(self, t_ns: int) -> None:
+        """A frame was captured then; one that is not later than the last tells nothing."""
+        if self.is_later(t_ns):
+            self._t_ns.append(t_ns)
+
+    def is_later(self, t_ns: int) -> bool:
+        """Whether that is after all frames that came."""
+        return not self._t_ns or t_ns > self._t_ns[-1]
+
+    @property
+    def next_ns(self) -> int | None:
+        """When the next frame will be captured; None before the third."""
+        if len(self._t_ns) < 3:
+            return None
+        return self._t_ns[-1] + int(np.median(np.diff(self._t_ns)))
