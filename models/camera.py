@@ -43,7 +43,7 @@ class Camera:
         """The wrist's position that best explains where the keypoints are seen.
 
         A point X seen at pixel u obeys f·(X + t) = (u − c)·(Z + t_z): linear in the translation t, so two
-        equations a keypoint and one least-squares solve.
+        equations a keypoint and least squares, in closed form.
 
         Args:
             keypoints_m: (21,3) wrist-relative, camera axes, metres.
@@ -57,11 +57,13 @@ class Camera:
         if not (np.isfinite(keypoints_m).all() and np.isfinite(keypoints_px).all()):
             return lost
         rays = (keypoints_px - np.asarray(self.centre_px)) / self.focal_px  # (21,2)
-        A = np.zeros((len(rays), 2, 3))
-        A[:, 0, 0] = 1.0
-        A[:, 1, 1] = 1.0
-        A[:, :, 2] = -rays
-        b = rays * keypoints_m[:, 2:] - keypoints_m[:, :2]  # (21,2)
-        wrist_m, *_ = np.linalg.lstsq(A.reshape(-1, 3), b.reshape(-1), rcond=None)
+        at_rest = rays * keypoints_m[:, 2:] - keypoints_m[:, :2]  # = t_xy − ray · t_z
+        ray_mean, rest_mean = rays.mean(0), at_rest.mean(0)
+        spread = rays - ray_mean
+        size = float(np.vdot(spread, spread))
+        if size == 0.0:
+            return lost
+        depth_m = -float(np.vdot(at_rest - rest_mean, spread)) / size
+        wrist_m = np.append(rest_mean + ray_mean * depth_m, depth_m)
         plausible = wrist_m[2] > MIN_DEPTH_M and float(np.linalg.norm(wrist_m)) < MAX_DISTANCE_M
         return wrist_m if plausible else lost

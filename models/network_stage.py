@@ -14,10 +14,9 @@ import numpy as np
 from models.backends import Backend, BackendChoice, Network, open_backend
 from models.backends.cpu import CpuBackend
 from models.backends.halves import Halves, Remembered
-from models.canonical import decode_6d
 from models.posebert_input import NetworkInput
 from models.poses import Poses
-from models.rotations import axis_angle_from_matrix, matrix_from_axis_angle
+from models.rotations import axis_angle_from_matrix, decode_6d, matrix_from_axis_angle
 from models.trajectory import SourceState
 from models.window import SLOT_PERIOD_NS, SlottedWindow
 

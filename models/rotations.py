@@ -5,11 +5,13 @@ Everything takes any number of leading dimensions; matrices are (…,3,3) and ac
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
-from models.canonical import cross
+from models import rotation_kernels as kernels
+from models.rotation_kernels import MIN_NORM
 
-MIN_NORM = 1e-12
 MIRROR = np.diag([-1.0, 1.0, 1.0])
 """Left ↔ right: x → −x."""
 
@@ -36,12 +38,7 @@ def decode_6d(sixd: np.ndarray) -> np.ndarray:
     Returns:
         (…,3,3) rotation matrices; NaN where the columns are zero or parallel.
     """
-    sixd = np.asarray(sixd)
-    columns = sixd.reshape(*sixd.shape[:-1], 3, 2)
-    x = unit(columns[..., 0])
-    c1 = columns[..., 1]
-    y = unit(c1 - np.sum(x * c1, axis=-1, keepdims=True) * x)
-    return np.stack([x, y, cross(x, y)], axis=-1)
+    return _one_by_one(kernels.gram_schmidt, sixd, (6,), (3, 3))
 
 
 def unit(v: np.ndarray) -> np.ndarray:
@@ -59,11 +56,7 @@ def matrix_from_axis_angle(axis_angle: np.ndarray) -> np.ndarray:
     Returns:
         (…,3,3) rotation matrices.
     """
-    axis_angle = np.asarray(axis_angle, dtype=np.float64)
-    angle = np.linalg.norm(axis_angle, axis=-1)[..., None, None]
-    K = cross_matrix(axis_angle)
-    # np.sinc keeps sin(a)/a and (1 − cos a)/a² exact down to a = 0.
-    return np.eye(3) + np.sinc(angle / np.pi) * K + 0.5 * np.sinc(angle / (2.0 * np.pi)) ** 2 * (K @ K)
+    return _one_by_one(kernels.matrices, axis_angle, (3,), (3, 3))
 
 
 def matrix_from_quaternion(q: np.ndarray) -> np.ndarray:
@@ -87,33 +80,7 @@ def axis_angle_from_matrix(R: np.ndarray) -> np.ndarray:
     Returns:
         (…,3) axis times angle, rad, angle in [0, π].
     """
-    R = np.asarray(R, dtype=np.float64)
-    r00, r11, r22 = R[..., 0, 0], R[..., 1, 1], R[..., 2, 2]
-    a = R[..., 2, 1] - R[..., 1, 2]
-    b = R[..., 0, 2] - R[..., 2, 0]
-    c = R[..., 1, 0] - R[..., 0, 1]
-    d, e, f = R[..., 1, 0] + R[..., 0, 1], R[..., 0, 2] + R[..., 2, 0], R[..., 2, 1] + R[..., 1, 2]
-    # 4·q·qᵀ for q = (w, x, y, z): the row of the largest number gives q without cancellation, also near π.
-    rows = np.empty((*R.shape[:-2], 4, 4))
-    rows[..., 0, 0] = 1 + r00 + r11 + r22
-    rows[..., 1, 1] = 1 + r00 - r11 - r22
-    rows[..., 2, 2] = 1 - r00 + r11 - r22
-    rows[..., 3, 3] = 1 - r00 - r11 + r22
-    rows[..., 0, 1] = rows[..., 1, 0] = a
-    rows[..., 0, 2] = rows[..., 2, 0] = b
-    rows[..., 0, 3] = rows[..., 3, 0] = c
-    rows[..., 1, 2] = rows[..., 2, 1] = d
-    rows[..., 1, 3] = rows[..., 3, 1] = e
-    rows[..., 2, 3] = rows[..., 3, 2] = f
-    best = np.argmax(np.diagonal(rows, axis1=-2, axis2=-1), axis=-1)
-    q = np.take_along_axis(rows, best[..., None, None], axis=-2)[..., 0, :]
-    q = q / np.linalg.norm(q, axis=-1, keepdims=True)
-    q = np.where(q[..., :1] < 0.0, -q, q)
-    sin_half = np.linalg.norm(q[..., 1:], axis=-1, keepdims=True)
-    angle = 2.0 * np.arctan2(sin_half, q[..., :1])
-    # angle/sin(angle/2) → 2 as the angle vanishes.
-    factor = np.where(sin_half > MIN_NORM, angle / np.where(sin_half > MIN_NORM, sin_half, 1.0), 2.0)
-    return q[..., 1:] * factor
+    return _one_by_one(kernels.axis_angles, R, (3, 3), (3,))
 
 
 def cross_matrix(v: np.ndarray) -> np.ndarray:
@@ -146,17 +113,12 @@ def minimal_rotation(source: np.ndarray, target: np.ndarray) -> np.ndarray:
         (…,3,3); for opposite directions a half turn about some axis across them. NaN where either has no
         direction.
     """
-    s, t = np.broadcast_arrays(unit(source), unit(target))
-    cos = np.sum(s * t, axis=-1)[..., None, None]
-    K = cross_matrix(cross(s, t))
-    opposite = cos < -1.0 + 1e-9
-    R = np.eye(3) + K + (K @ K) / np.where(opposite, 1.0, 1.0 + cos)
-    if not np.any(opposite):
-        return R
-    least = np.eye(3)[np.argmin(np.abs(s), axis=-1)]  # the world axis furthest from s
-    axis = unit(cross(s, least))
-    half_turn = 2.0 * axis[..., :, None] * axis[..., None, :] - np.eye(3)
-    return np.where(opposite, half_turn, R)
+    source, target = (np.asarray(v, dtype=np.float64) for v in (source, target))
+    lead = np.broadcast_shapes(source.shape, target.shape)
+    s, t = (np.ascontiguousarray(np.broadcast_to(v, lead)).reshape(-1, 3) for v in (source, target))
+    out = np.empty((len(s), 3, 3))
+    kernels.least_turns(s, t, out)
+    return out.reshape(*lead, 3)
 
 
 def procrustes_rotation(source: np.ndarray, target: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -175,3 +137,17 @@ def procrustes_rotation(source: np.ndarray, target: np.ndarray, weights: np.ndar
     sign = np.sign(np.linalg.det(U @ Vt))
     U[..., :, 2] *= sign[..., None]
     return U @ Vt
+
+
+def _one_by_one(
+    kernel: Callable[[np.ndarray, np.ndarray], None],
+    given: np.ndarray,
+    shape: tuple[int, ...],
+    made: tuple[int, ...],
+) -> np.ndarray:
+    """What a kernel makes of items (…,*shape): (…,*made)."""
+    given = np.ascontiguousarray(given, dtype=np.float64)
+    lead = given.shape[: given.ndim - len(shape)]
+    out = np.empty((*lead, *made))
+    kernel(given.reshape(-1, *shape), out.reshape(-1, *made))
+    return out

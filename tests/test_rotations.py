@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.spatial.transform import Rotation
 
 from models import rotations as rot
 
@@ -107,3 +108,21 @@ def test_procrustes_recovers_a_rotation_and_never_reflects() -> None:
     mirrored = rot.procrustes_rotation(points, rot.mirror_points(points), np.ones(6))
     assert_rotation(rot.procrustes_rotation(flat, flat, np.ones(6)))
     assert_rotation(mirrored)
+
+
+@pytest.mark.parametrize("scale", [1e-12, 1e-6, 1e-4, 1e-2, 1.0, 3.0])
+def test_axis_angle_is_what_scipy_says(scale: float) -> None:
+    vectors = scale * np.random.default_rng(3).uniform(-1.0, 1.0, (4, 50, 3))
+    R = rot.matrix_from_axis_angle(vectors)
+    reference = Rotation.from_rotvec(vectors.reshape(-1, 3))
+    np.testing.assert_allclose(R.reshape(-1, 3, 3), reference.as_matrix(), atol=1e-15, rtol=0.0)
+    shortest = reference.as_rotvec().reshape(vectors.shape)
+    np.testing.assert_allclose(rot.axis_angle_from_matrix(R), shortest, atol=1e-13, rtol=0.0)
+
+
+def test_what_is_no_number_stays_none() -> None:
+    nothing = np.full(3, np.nan)
+    assert np.isnan(rot.matrix_from_axis_angle(nothing)).all()
+    assert np.isnan(rot.axis_angle_from_matrix(np.full((3, 3), np.nan))).all()
+    for pair in ((nothing, [0.0, 0.0, 1.0]), ([0.0, 0.0, 1.0], nothing), (np.zeros(3), [0.0, 0.0, 1.0])):
+        assert np.isnan(rot.minimal_rotation(*map(np.asarray, pair))).all()

@@ -1,0 +1,135 @@
+"""The inner loops of `models.rotations`, compiled: for 16 joints numpy prepares longer than it computes.
+
+Each takes arrays of doubles, one item after the other, and an array for what comes out.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+_log = logging.getLogger(__name__)
+
+MIN_NORM = 1e-12
+_OPPOSITE = -1.0 + 1e-9
+_SERIES = 1e-4  # below this many radians sine and cosine are told by their first terms, exact to the last bit
+
+
+def compiled(function: Callable[..., Any]) -> Any:
+    """Compile on first use and keep the machine code on disk; with no writable folder, for this run only."""
+    try:
+        return njit(cache=True)(function)
+    except RuntimeError as error:  # numba found no place for its cache
+        _log.info("%s is compiled anew in every run: %s", function.__name__, error)
+        return njit(function)
+
+
+@compiled
+def axis_angles(R: np.ndarray, out: np.ndarray) -> None:
+    """R (N,3,3), out (N,3); see `models.rotations.axis_angle_from_matrix`."""
+    q = np.empty(4)
+    for n in range(len(R)):
+        r = R[n]
+        r00, r11, r22 = r[0, 0], r[1, 1], r[2, 2]
+        a, b, c = r[2, 1] - r[1, 2], r[0, 2] - r[2, 0], r[1, 0] - r[0, 1]
+        d, e, f = r[1, 0] + r[0, 1], r[0, 2] + r[2, 0], r[2, 1] + r[1, 2]
+        w, x, y, z = 1 + r00 + r11 + r22, 1 + r00 - r11 - r22, 1 - r00 + r11 - r22, 1 - r00 - r11 + r22
+        # 4·q·qᵀ for q = (w, x, y, z): the row of the largest number gives q without cancellation near π.
+        if w >= x and w >= y and w >= z:
+            q[0], q[1], q[2], q[3] = w, a, b, c
+        elif x >= y and x >= z:
+            q[0], q[1], q[2], q[3] = a, x, d, e
+        elif y >= z:
+            q[0], q[1], q[2], q[3] = b, d, y, f
+        else:
+            q[0], q[1], q[2], q[3] = c, e, f, z
+        norm = np.sqrt(q[0] * q[0] + q[1] * q[1] + q[2] * q[2] + q[3] * q[3])
+        sign = -1.0 if q[0] < 0.0 else 1.0
+        for i in range(4):
+            q[i] *= sign / norm
+        sin_half = np.sqrt(q[1] * q[1] + q[2] * q[2] + q[3] * q[3])
+        # angle/sin(angle/2) → 2 as the angle vanishes.
+        factor = 2.0 * np.arctan2(sin_half, q[0]) / sin_half if sin_half > MIN_NORM else 2.0
+        for i in range(3):
+            out[n, i] = q[1 + i] * factor
+
+
+@compiled
+def matrices(axis_angle: np.ndarray, out: np.ndarray) -> None:
+    """axis_angle (N,3), out (N,3,3); see `models.rotations.matrix_from_axis_angle`."""
+    for n in range(len(axis_angle)):
+        x, y, z = axis_angle[n, 0], axis_angle[n, 1], axis_angle[n, 2]
+        angle2 = x * x + y * y + z * z
+        angle = np.sqrt(angle2)
+        if angle < _SERIES:
+            s, c = 1.0 - angle2 / 6.0, 0.5 - angle2 / 24.0
+        else:
+            half = np.sin(0.5 * angle)
+            s, c = np.sin(angle) / angle, 2.0 * half * half / angle2
+        m = out[n]
+        m[0, 0] = 1.0 - c * (y * y + z * z)
+        m[1, 1] = 1.0 - c * (x * x + z * z)
+        m[2, 2] = 1.0 - c * (x * x + y * y)
+        m[0, 1], m[1, 0] = c * x * y - s * z, c * x * y + s * z
+        m[0, 2], m[2, 0] = c * x * z + s * y, c * x * z - s * y
+        m[1, 2], m[2, 1] = c * y * z - s * x, c * y * z + s * x
+
+
+@compiled
+def gram_schmidt(sixd: np.ndarray, out: np.ndarray) -> None:
+    """sixd (N,6), out (N,3,3); see `models.rotations.decode_6d`."""
+    for n in range(len(sixd)):
+        a, m = sixd[n], out[n]
+        norm = np.sqrt(a[0] * a[0] + a[2] * a[2] + a[4] * a[4])
+        norm = norm if norm > MIN_NORM else np.nan
+        x0, x1, x2 = a[0] / norm, a[2] / norm, a[4] / norm
+        along = x0 * a[1] + x1 * a[3] + x2 * a[5]
+        y0, y1, y2 = a[1] - along * x0, a[3] - along * x1, a[5] - along * x2
+        norm = np.sqrt(y0 * y0 + y1 * y1 + y2 * y2)
+        norm = norm if norm > MIN_NORM else np.nan
+        y0, y1, y2 = y0 / norm, y1 / norm, y2 / norm
+        m[0, 0], m[1, 0], m[2, 0] = x0, x1, x2
+        m[0, 1], m[1, 1], m[2, 1] = y0, y1, y2
+        m[0, 2], m[1, 2], m[2, 2] = x1 * y2 - x2 * y1, x2 * y0 - x0 * y2, x0 * y1 - x1 * y0
+
+
+@compiled
+def least_turns(source: np.ndarray, target: np.ndarray, out: np.ndarray) -> None:
+    """source and target (N,3), out (N,3,3); see `models.rotations.minimal_rotation`."""
+    k = np.empty(3)
+    for n in range(len(source)):
+        s, t = source[n], target[n]
+        s_norm = np.sqrt(s[0] * s[0] + s[1] * s[1] + s[2] * s[2])
+        t_norm = np.sqrt(t[0] * t[0] + t[1] * t[1] + t[2] * t[2])
+        norm = s_norm * t_norm if s_norm > MIN_NORM and t_norm > MIN_NORM else np.nan
+        cos = (s[0] * t[0] + s[1] * t[1] + s[2] * t[2]) / norm
+        k[0] = (s[1] * t[2] - s[2] * t[1]) / norm
+        k[1] = (s[2] * t[0] - s[0] * t[2]) / norm
+        k[2] = (s[0] * t[1] - s[1] * t[0]) / norm
+        m = out[n]
+        if cos < _OPPOSITE:  # a half turn about an axis across s, made with the world axis furthest from it
+            least = 0
+            for i in range(1, 3):
+                if abs(s[i]) < abs(s[least]):
+                    least = i
+            before, after = (least + 2) % 3, (least + 1) % 3
+            k[least], k[after], k[before] = 0.0, s[before], -s[after]
+            norm = np.sqrt(k[after] * k[after] + k[before] * k[before])
+            for i in range(3):
+                for j in range(3):
+                    m[i, j] = 2.0 * k[i] * k[j] / (norm * norm) - (1.0 if i == j else 0.0)
+            continue
+        share = 1.0 / (1.0 + cos)
+        for i in range(3):
+            for j in range(3):
+                m[i, j] = share * k[i] * k[j] + (cos if i == j else 0.0)
+        m[0, 1] -= k[2]
+        m[1, 0] += k[2]
+        m[0, 2] += k[1]
+        m[2, 0] -= k[1]
+        m[1, 2] -= k[0]
+        m[2, 1] += k[0]
