@@ -29,6 +29,7 @@ from app.live_calibration import GUEST, LiveCalibration
 from app.opencv import cv2
 from app.overrun import Overruns
 from app.overview import OverviewFrame, OverviewRecorder
+from app.priority import give_way
 from app.recorder import Recorder
 from app.run_dir import RECORDINGS
 from app.seeing import Gap, Sight, Sights
@@ -114,7 +115,7 @@ class FrameLoop:
     def run(self) -> None:
         """Process frames; a progress bar shows how far a source of known length is."""
         in_turn = self._source.fps <= FASTEST_IN_TURN_HZ
-        with ThreadPoolExecutor(1, "prepare") as beside:
+        with ThreadPoolExecutor(1, "prepare", give_way) as beside:
             if in_turn:
                 self._beside = beside
                 self.eyes.on_frame = self._expect

@@ -19,16 +19,24 @@ _OPPOSITE = -1.0 + 1e-9
 _SERIES = 1e-4  # below this many radians sine and cosine are told by their first terms, exact to the last bit
 
 
-def compiled(function: Callable[..., Any]) -> Any:
-    """Compile on first use and keep the machine code on disk; with no writable folder, for this run only."""
-    try:
-        return njit(cache=True)(function)
-    except RuntimeError as error:  # numba found no place for its cache
-        _log.info("%s is compiled anew in every run: %s", function.__name__, error)
-        return njit(function)
+def compiled(*shapes: str) -> Callable[[Callable[..., None]], Any]:
+    """Compile for C-ordered doubles of these shapes and keep the machine code on disk.
+
+    At once, as the first frame of a live run could not wait for it; with no writable folder, in every run.
+    """
+    signature = f"void({', '.join(f'float64[{shape}]' for shape in shapes)})"
+
+    def compile_now(function: Callable[..., None]) -> Any:
+        try:
+            return njit(signature, cache=True)(function)
+        except RuntimeError as error:  # numba found no place for its cache
+            _log.info("%s is compiled anew in every run: %s", function.__name__, error)
+            return njit(signature)(function)
+
+    return compile_now
 
 
-@compiled
+@compiled(":,:,::1", ":,::1")
 def axis_angles(R: np.ndarray, out: np.ndarray) -> None:
     """R (N,3,3), out (N,3); see `models.rotations.axis_angle_from_matrix`."""
     q = np.empty(4)
@@ -58,7 +66,7 @@ def axis_angles(R: np.ndarray, out: np.ndarray) -> None:
             out[n, i] = q[1 + i] * factor
 
 
-@compiled
+@compiled(":,::1", ":,:,::1")
 def matrices(axis_angle: np.ndarray, out: np.ndarray) -> None:
     """axis_angle (N,3), out (N,3,3); see `models.rotations.matrix_from_axis_angle`."""
     for n in range(len(axis_angle)):
@@ -79,7 +87,7 @@ def matrices(axis_angle: np.ndarray, out: np.ndarray) -> None:
         m[1, 2], m[2, 1] = c * y * z - s * x, c * y * z + s * x
 
 
-@compiled
+@compiled(":,::1", ":,:,::1")
 def gram_schmidt(sixd: np.ndarray, out: np.ndarray) -> None:
     """sixd (N,6), out (N,3,3); see `models.rotations.decode_6d`."""
     for n in range(len(sixd)):
@@ -97,7 +105,7 @@ def gram_schmidt(sixd: np.ndarray, out: np.ndarray) -> None:
         m[0, 2], m[1, 2], m[2, 2] = x1 * y2 - x2 * y1, x2 * y0 - x0 * y2, x0 * y1 - x1 * y0
 
 
-@compiled
+@compiled(":,::1", ":,::1", ":,:,::1")
 def least_turns(source: np.ndarray, target: np.ndarray, out: np.ndarray) -> None:
     """source and target (N,3), out (N,3,3); see `models.rotations.minimal_rotation`."""
     k = np.empty(3)

@@ -115,7 +115,7 @@ def minimal_rotation(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     """
     source, target = (np.asarray(v, dtype=np.float64) for v in (source, target))
     lead = np.broadcast_shapes(source.shape, target.shape)
-    s, t = (np.ascontiguousarray(np.broadcast_to(v, lead)).reshape(-1, 3) for v in (source, target))
+    s, t = (np.array(np.broadcast_to(v, lead), order="C").reshape(-1, 3) for v in (source, target))
     out = np.empty((len(s), 3, 3))
     kernels.least_turns(s, t, out)
     return out.reshape(*lead, 3)
@@ -146,7 +146,7 @@ def _one_by_one(
     made: tuple[int, ...],
 ) -> np.ndarray:
     """What a kernel makes of items (…,*shape): (…,*made)."""
-    given = np.ascontiguousarray(given, dtype=np.float64)
+    given = np.array(given, dtype=np.float64, order="C")  # a copy, as kernels take nothing that is read-only
     lead = given.shape[: given.ndim - len(shape)]
     out = np.empty((*lead, *made))
     kernel(given.reshape(-1, *shape), out.reshape(-1, *made))
