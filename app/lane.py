@@ -9,7 +9,6 @@ import numpy as np
 
 from app.clock import Clock
 from app.horizon import Horizon
-from app.rhythm import Rhythm
 from app.run_camera import RunCamera
 from app.timing import StageTimer
 from app.window import ObservationWindow
@@ -17,7 +16,6 @@ from models.observation import Observation
 from models.rotations import encode_6d
 from models.temporal import TemporalStage
 from models.trajectory import HandTrajectory
-from models.window import SAME_END_NS
 from retarget import Retargeter, to_hand_frame
 from robot import JointTrajectory, WristTrajectory
 
@@ -74,42 +72,34 @@ class HandLane:
         self._clock = clock
         self.horizon = horizon
         self.camera = camera
-        self._rhythm = Rhythm()
-        self._expected_ns: int | None = None  # what is prepared for
+        self._t_newest_ns: int | None = None
         self._preparing: Future[None] | None = None
         self._seq = 0
         self._q_last_rad = retargeter.home_rad
 
-    def expect(self, t_capture_ns: int | None, beside: Executor) -> None:
-        """Prepare for the next frame on another thread.
+    def expect(self, t_capture_ns: int, beside: Executor) -> None:
+        """Prepare for a frame captured then, on another thread.
 
         Args:
-            t_capture_ns: when it was captured; None while it is not there yet, and can only be guessed.
-            beside: runs what is prepared.
+            t_capture_ns: when it was, or will be.
+            beside: runs what is prepared, one after the other.
         """
-        guessed_ns = self._rhythm.next_ns if t_capture_ns is None else t_capture_ns
-        if guessed_ns is None or not self._rhythm.is_later(guessed_ns):
+        if self._t_newest_ns is not None and t_capture_ns <= self._t_newest_ns:
             return
-        if self._expected_ns is not None and abs(guessed_ns - self._expected_ns) <= SAME_END_NS:
-            return
-        self._settle()
-        self._expected_ns = guessed_ns
-        self._preparing = beside.submit(self._prepare, guessed_ns)
+        # A guess that was not tried yet stays in the queue: what is computed from what must not depend on
+        # how busy the machine is, or a replay would come out differently.
+        self._preparing = beside.submit(self._prepare, t_capture_ns)
 
     def _prepare(self, t_capture_ns: int) -> None:
         self.temporal.prepare(self._window.snapshot(t_capture_ns))
 
     def _take(self, observation: Observation) -> None:
-        self._settle()
-        self._expected_ns = None
-        self._rhythm.add(observation.t_capture_ns)
-        self._window.add(self.camera.straightened(observation))
-
-    def _settle(self) -> None:
-        """Wait until nothing is being prepared: one thread at a time uses window and temporal stage."""
+        """Into the window, which one thread at a time uses, as it does the temporal stage."""
         preparing, self._preparing = self._preparing, None
         if preparing is not None:
             preparing.result()
+        self._t_newest_ns = max(self._t_newest_ns or 0, observation.t_capture_ns)
+        self._window.add(self.camera.straightened(observation))
 
     def remember(self, observation: Observation) -> None:
         """Take in an observation that a newer one has overtaken: it is of the past, and nothing is sent."""

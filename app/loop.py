@@ -29,8 +29,8 @@ from app.live_calibration import GUEST, LiveCalibration
 from app.opencv import cv2
 from app.overrun import Overruns
 from app.overview import OverviewFrame, OverviewRecorder
-from app.priority import give_way
 from app.recorder import Recorder
+from app.rhythm import Rhythm
 from app.run_dir import RECORDINGS
 from app.seeing import Gap, Sight, Sights
 from app.settings import TeleopSettings
@@ -93,6 +93,7 @@ class FrameLoop:
         self._hands = hands
         self._body = body
         self._rate = FrameRate()
+        self._rhythm = Rhythm()
         self._maker = SnapshotMaker(hands, body)
         self._interrupt = interrupt
         self._other_hand_frames = 0
@@ -115,7 +116,7 @@ class FrameLoop:
     def run(self) -> None:
         """Process frames; a progress bar shows how far a source of known length is."""
         in_turn = self._source.fps <= FASTEST_IN_TURN_HZ
-        with ThreadPoolExecutor(1, "prepare", give_way) as beside:
+        with ThreadPoolExecutor(1, "prepare") as beside:
             if in_turn:
                 self._beside = beside
                 self.eyes.on_frame = self._expect
@@ -126,9 +127,9 @@ class FrameLoop:
             finally:
                 self.eyes.close()
 
-    def _expect(self, t_capture_ns: int | None = None) -> None:
-        """Have lanes prepare for the frame captured then, or for the next one."""
-        if self._beside is not None:
+    def _expect(self, t_capture_ns: int | None) -> None:
+        """Have lanes prepare for the frame captured then; None where nobody can tell when."""
+        if self._beside is not None and t_capture_ns is not None:
             for hand_run in self._hands.values():
                 hand_run.lane.expect(t_capture_ns, self._beside)
 
@@ -148,7 +149,7 @@ class FrameLoop:
                     self._bridge(sight.t_capture_ns)
                 else:
                     self._process(sight)
-                    self._expect()
+                    self._expect(self._rhythm.next_ns)
                     bar.update()
                 if self._interrupt.asked or self._operator_quits():
                     return
@@ -165,6 +166,7 @@ class FrameLoop:
         self._t_last_capture_ns = frame.t_capture_ns
         self._t_last_arrival_ns = t_taken_ns
         self._rate.count(time.monotonic_ns())
+        self._rhythm.add(frame.t_capture_ns)
         self._note(sight.notice)
         self._other_hand = sight.other_hand
         self.frames += 1

@@ -181,8 +181,10 @@ class Replay:
         if not self._realtime:
             self._repeat(moment)
             self._advance()
+            if moment.is_gap:
+                return Gap(moment.t_capture_ns)
             self.on_frame(moment.t_capture_ns)  # nothing looks at it; but all shall be computed as it was
-            return Gap(moment.t_capture_ns) if moment.is_gap else self._sight(moment)
+            return self._sight(moment)
         earlier: list[dict[Hand, Observation]] = []
         earlier_bodies: list[BodyObservation] = []
         shift_ns = self._shift_ns(moment)

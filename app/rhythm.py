@@ -19,12 +19,8 @@ class Rhythm:
 
     def add(self, t_ns: int) -> None:
         """A frame was captured then; one that is not later than the last tells nothing."""
-        if self.is_later(t_ns):
+        if not self._t_ns or t_ns > self._t_ns[-1]:
             self._t_ns.append(t_ns)
-
-    def is_later(self, t_ns: int) -> bool:
-        """Whether that is after all frames that came."""
-        return not self._t_ns or t_ns > self._t_ns[-1]
 
     @property
     def next_ns(self) -> int | None:

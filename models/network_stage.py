@@ -119,17 +119,19 @@ class NetworkStage(ABC, Generic[WindowT, TrajectoryT]):
         """The trajectory of poses at its instants."""
 
     def prepare(self, window: WindowT) -> None:
-        """Compute what a frame cannot change any more, while it is still being looked at.
+        """Compute what the next frame cannot change, before it is there or while it is looked at.
 
-        The next `update` then takes a third of the time. Where another window comes than was prepared for,
-        nothing is lost but that.
+        The next `update` then has a third of the network left to compute; where another window comes than was
+        prepared for, all of it. Computes nothing again that was prepared already.
 
         Args:
-            window: as it will be, but for what that frame shows: its newest slot.
+            window: as it will be; what stands in its newest slot makes no difference.
         """
-        self._remembered = None
-        if self._halves is not None and window.observed[:-1].any():
-            self._remembered = self._halves.remember(self._encode(window))
+        if self._halves is None or not window.observed[:-1].any():
+            return
+        given = self._encode(window)
+        if self._remembered is None or not self._remembered.fits(given):
+            self._remembered = self._halves.remember(given)
 
     def update(self, window: WindowT) -> TrajectoryT:
         """The trajectory at now and the next instants, one slot apart."""
@@ -150,7 +152,10 @@ class NetworkStage(ABC, Generic[WindowT, TrajectoryT]):
             if not np.isfinite(pose).all():
                 return self._lost(window, t_ns)
             sixd, location = pose[:, :-3], pose[:, -3:]
-            poses = Poses(t_ns, decode_6d(sixd.reshape(len(pose), -1, 6)), self._root_m(location))
+            rotations = decode_6d(sixd.reshape(len(pose), -1, 6))
+            if not np.isfinite(rotations).all():  # 6D of no length, or of parallel columns, is no rotation
+                return self._lost(window, t_ns)
+            poses = Poses(t_ns, rotations, self._root_m(location))
             poses, own = self._foresee(poses)
             self._rejoin(poses, gap_s)
             if self._rejoining is not None:
@@ -184,7 +189,7 @@ class NetworkStage(ABC, Generic[WindowT, TrajectoryT]):
     def _estimate(self, window: WindowT) -> np.ndarray:
         """(K,P) the network's poses."""
         given = self._encode(window)
-        remembered, self._remembered = self._remembered, None
+        remembered = self._remembered
         if self._halves is not None and remembered is not None and remembered.fits(given):
             pose = self._halves.proceed(remembered, given)
         else:

@@ -29,7 +29,7 @@ def compiled(*shapes: str) -> Callable[[Callable[..., None]], Any]:
     def compile_now(function: Callable[..., None]) -> Any:
         try:
             return njit(signature, cache=True)(function)
-        except RuntimeError as error:  # numba found no place for its cache
+        except (RuntimeError, OSError) as error:  # numba found no place for its cache, or the disk is full
             _log.info("%s is compiled anew in every run: %s", function.__name__, error)
             return njit(signature)(function)
 

@@ -114,7 +114,7 @@ def minimal_rotation(source: np.ndarray, target: np.ndarray) -> np.ndarray:
         direction.
     """
     source, target = (np.asarray(v, dtype=np.float64) for v in (source, target))
-    lead = np.broadcast_shapes(source.shape, target.shape)
+    lead = np.broadcast_shapes(source.shape, target.shape, (3,))
     s, t = (np.array(np.broadcast_to(v, lead), order="C").reshape(-1, 3) for v in (source, target))
     out = np.empty((len(s), 3, 3))
     kernels.least_turns(s, t, out)
@@ -147,6 +147,8 @@ def _one_by_one(
 ) -> np.ndarray:
     """What a kernel makes of items (…,*shape): (…,*made)."""
     given = np.array(given, dtype=np.float64, order="C")  # a copy, as kernels take nothing that is read-only
+    if given.shape[-len(shape) :] != shape:  # kernels do not look where an array ends
+        raise ValueError(f"items have shape {shape}, got an array of {given.shape}")
     lead = given.shape[: given.ndim - len(shape)]
     out = np.empty((*lead, *made))
     kernel(given.reshape(-1, *shape), out.reshape(-1, *made))

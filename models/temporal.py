@@ -45,7 +45,7 @@ class TemporalStage(Protocol):
     horizon_s: np.ndarray
 
     def prepare(self, window: Window) -> None:
-        """Compute ahead what the next update's newest slot, empty here, makes no difference to."""
+        """Compute ahead what the newest slot of the next update makes no difference to."""
         ...
 
     def update(self, window: Window) -> HandTrajectory:

@@ -67,7 +67,9 @@ def test_what_is_not_there_is_told():
         cut(file(), ["x"], ["nothing"])
 
 
-@pytest.mark.parametrize("data", [b"", b"no network", b"\xff" * 40, b"\x3a\x05ab", file()[:-3], file()[:40]])
+@pytest.mark.parametrize(
+    "data", [b"", b"no network", b"\xff" * 40, b"\x3a\x05ab", bytes(10_000_000), file()[:-3], file()[:40]]
+)
 def test_what_is_no_onnx_is_refused(data):
     with pytest.raises(ValueError, match="no ONNX file"):
         outputs_of(data)

@@ -15,6 +15,7 @@ from models.export import export_onnx
 from models.gru import BiGru
 from models.posebert import FUTURE_SLOTS, PoseBert, PoseBertConfig
 from models.posebert_input import IN_DIM, NetworkInput
+from models.window import SLOT_PERIOD_NS
 
 T, FUTURE = 64, len(FUTURE_SLOTS)
 
@@ -78,6 +79,9 @@ def test_in_two_steps_a_file_gives_the_same(name, tmp_path):
         remembered = halves.remember(without_newest(given))
         assert remembered.fits(given)
         np.testing.assert_allclose(halves.proceed(remembered, given), whole, atol=1e-5)
+        spoilt = replace(given, features=given.features.copy())
+        spoilt.features[0, : T - 1] = np.nan  # the second step takes the past from the first alone
+        np.testing.assert_array_equal(halves.proceed(remembered, spoilt), halves.proceed(remembered, given))
 
 
 def test_what_was_remembered_fits_only_the_same_past(tmp_path):
@@ -97,6 +101,10 @@ def test_what_was_remembered_fits_only_the_same_past(tmp_path):
         newest = getattr(given, part).copy()
         newest[0, T - 1 :] = 0
         assert remembered.fits(replace(given, **{part: newest}))
+    for off_ms, fits in ((0.9, True), (1.1, False)):
+        other = given.features.copy()
+        other[0, 5, -1] += off_ms * 1e6 / SLOT_PERIOD_NS
+        assert remembered.fits(replace(given, features=other)) == fits
 
 
 def test_networks_that_look_ahead_cannot_be_taken_apart(tmp_path):

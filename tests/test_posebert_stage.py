@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 import sys
 from pathlib import Path
@@ -11,8 +12,10 @@ import pytest
 import torch
 from training_examples import CAMERA, moving_hand
 
+from app.rhythm import Rhythm
 from app.window import ObservationWindow
 from models import network_stage, posebert_stage
+from models.backends.halves import Halves
 from models.errors import ModelError
 from models.export import export_onnx
 from models.hand_model import HandModel
@@ -152,10 +155,11 @@ def test_single_lost_frames_cost_no_delay(untrained):
         np.testing.assert_allclose(half_seen.wrist_m[0], all_seen.wrist_m[0], atol=1e-3)
 
 
-def test_a_network_that_gives_no_numbers_loses_the_hand(untrained, monkeypatch):
+@pytest.mark.parametrize("number", [np.nan, np.inf, 0.0, 1.0])  # 6D of equal or no columns is no rotation
+def test_a_network_that_gives_no_pose_loses_the_hand(untrained, monkeypatch, number):
     stage, window = posebert_stage.load(untrained), ObservationWindow("right", CAMERA)
     window.add(seen(0))
-    monkeypatch.setattr(stage, "_estimate", lambda window: np.full((16, 99), np.nan))
+    monkeypatch.setattr(stage, "_estimate", lambda window: np.full((16, 99), number))
     assert stage.update(window.snapshot()).source_state == "lost"
     monkeypatch.undo()
     window.add(seen(1))
@@ -186,6 +190,37 @@ def test_what_was_prepared_for_another_frame_is_not_used(untrained):
     prepared.prepare(other.snapshot())
     expected, got = (stage.update(window.snapshot()) for stage in (plain, prepared))
     np.testing.assert_array_equal(got.keypoints_m, expected.keypoints_m)
+
+
+def test_nothing_is_prepared_twice(untrained, monkeypatch):
+    stage, window = posebert_stage.load(untrained), ObservationWindow("right", CAMERA)
+    for i in range(5):
+        window.add(seen(i))
+    stage.update(window.snapshot())
+    times, remember = [], Halves.remember
+    monkeypatch.setattr(Halves, "remember", lambda self, given: times.append(0) or remember(self, given))
+    for off_ms in (0.0, 0.9, -0.9, 1.2):  # the last is another window
+        stage.prepare(window.snapshot(5 * SLOT_PERIOD_NS + round(off_ms * 1e6)))
+    assert len(times) == 2
+
+
+@pytest.mark.parametrize("fps", [12.0, 15.0, 20.0, 24.0, 25.0, 29.97, 30.0])
+@pytest.mark.parametrize("jitter_ms", [0.0, 0.1, 3.0])
+def test_at_any_rate_all_but_the_newest_is_prepared(untrained, monkeypatch, fps, jitter_ms):
+    """Guessed from the rhythm, then corrected when the frame is there, as `FrameLoop` and lanes do."""
+    stage, window, rhythm = posebert_stage.load(untrained), ObservationWindow("right", CAMERA), Rhythm()
+    rng = np.random.default_rng(1)
+    for i in range(40):
+        t_ns = round((i * 1000.0 / fps + jitter_ms * rng.uniform(-1.0, 1.0)) * 1e6) + 10**9
+        if rhythm.next_ns is not None:
+            stage.prepare(window.snapshot(rhythm.next_ns))
+        if i:
+            stage.prepare(window.snapshot(t_ns))
+        if i == 1:
+            monkeypatch.setattr(stage.backend, "run", None)
+        rhythm.add(t_ns)
+        window.add(dataclasses.replace(seen(i), t_capture_ns=t_ns))
+        assert stage.update(window.snapshot()).source_state == "tracking"
 
 
 def test_left_hands_are_the_mirror_image(untrained):

@@ -32,10 +32,3 @@ def test_nobody_can_tell_from_two_frames():
 )
 def test_the_next_frame_comes_as_the_others_did(times_ms, next_ms):
     assert rhythm_of(*times_ms).next_ns == next_ms * MS
-
-
-def test_only_what_is_newer_is_later():
-    rhythm = rhythm_of(0, 33)
-    assert rhythm.is_later(34 * MS)
-    assert not rhythm.is_later(33 * MS)
-    assert Rhythm().is_later(0)

@@ -126,3 +126,17 @@ def test_what_is_no_number_stays_none() -> None:
     assert np.isnan(rot.axis_angle_from_matrix(np.full((3, 3), np.nan))).all()
     for pair in ((nothing, [0.0, 0.0, 1.0]), ([0.0, 0.0, 1.0], nothing), (np.zeros(3), [0.0, 0.0, 1.0])):
         assert np.isnan(rot.minimal_rotation(*map(np.asarray, pair))).all()
+
+
+@pytest.mark.parametrize(
+    ("function", "shape"),
+    [
+        (rot.matrix_from_axis_angle, (8, 6)),
+        (rot.axis_angle_from_matrix, (9,)),
+        (rot.decode_6d, (2, 3)),
+        (lambda v: rot.minimal_rotation(v, v), (3, 6)),
+    ],
+)
+def test_other_shapes_are_refused(function, shape) -> None:
+    with pytest.raises(ValueError, match="shape"):
+        function(np.ones(shape))

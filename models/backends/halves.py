@@ -30,7 +30,8 @@ class Remembered:
     def fits(self, given: NetworkInput) -> bool:
         """Whether these are the slots before the newest one of that input, too.
 
-        The last feature, by how much a detection is off its slot, may differ as far as SAME_END_NS makes it.
+        The last feature may differ by as much as SAME_END_NS makes of it: by how much a detection is off its
+        slot. (The paper's features end in a coordinate; detections are the same where all others are.)
         """
         mine, slots = self.given, given.observed.shape[1] - 1
         features, ours = given.features[:, :slots], mine.features[:, :slots]
@@ -57,7 +58,7 @@ class Halves:
 
     @staticmethod
     def of(network: Network) -> Halves | None:
-        """Those of a network; None where its slots look at later ones, so that it has none."""
+        """Those of a network; None where the file has none, as where slots look at later ones."""
         if network.halves is None:
             return None
         past, rest = network.halves

@@ -94,6 +94,8 @@ def _fields(message: bytes) -> Iterator[_Field]:
         start = at
         key, at = _number(message, at)
         kind, length = key & 7, 0
+        if key >> 3 == 0:
+            raise ValueError("no ONNX file: a field has no number")
         if kind == _VARINT:
             _, at = _number(message, at)
         elif kind == _BYTES:
