@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from models.canonical import wrist_at_depth
+
 ASSUMED_FOV_RAD = math.radians(60.0)  # horizontal, the middle of what plain webcams have
 # Nearer than the one no webcam shows a whole hand, farther than the other no detector sees one.
 MIN_DEPTH_M = 0.05
@@ -57,13 +59,7 @@ class Camera:
         if not (np.isfinite(keypoints_m).all() and np.isfinite(keypoints_px).all()):
             return lost
         rays = (keypoints_px - np.asarray(self.centre_px)) / self.focal_px  # (21,2)
-        at_rest = rays * keypoints_m[:, 2:] - keypoints_m[:, :2]  # = t_xy − ray · t_z
-        ray_mean, rest_mean = rays.mean(0), at_rest.mean(0)
-        spread = rays - ray_mean
-        size = float(np.vdot(spread, spread))
-        if size == 0.0:
-            return lost
-        depth_m = -float(np.vdot(at_rest - rest_mean, spread)) / size
-        wrist_m = np.append(rest_mean + ray_mean * depth_m, depth_m)
+        depth_m, at_depth = wrist_at_depth(keypoints_m, rays)
+        wrist_m = np.concatenate([at_depth(depth_m), depth_m])
         plausible = wrist_m[2] > MIN_DEPTH_M and float(np.linalg.norm(wrist_m)) < MAX_DISTANCE_M
         return wrist_m if plausible else lost
