@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.canonical import wrist_at_depth
+from models.canonical import fit_wrist
 
 ASSUMED_FOV_RAD = math.radians(60.0)  # horizontal, the middle of what plain webcams have
 # Nearer than the one no webcam shows a whole hand, farther than the other no detector sees one.
@@ -59,7 +59,7 @@ class Camera:
         if not (np.isfinite(keypoints_m).all() and np.isfinite(keypoints_px).all()):
             return lost
         rays = (keypoints_px - np.asarray(self.centre_px)) / self.focal_px  # (21,2)
-        depth_m, at_depth = wrist_at_depth(keypoints_m, rays)
-        wrist_m = np.concatenate([at_depth(depth_m), depth_m])
+        depth_m, aside_m, ray = fit_wrist(keypoints_m, rays)
+        wrist_m = np.concatenate([aside_m + ray * depth_m, depth_m])
         plausible = wrist_m[2] > MIN_DEPTH_M and float(np.linalg.norm(wrist_m)) < MAX_DISTANCE_M
         return wrist_m if plausible else lost

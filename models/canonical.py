@@ -7,7 +7,6 @@ Keypoints are 21 in MediaPipe order, of a right hand.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -121,20 +120,25 @@ def locate_wrist(keypoints_m: Array, rays: Array) -> Array:
         (…,3) wrist in the camera frame, metres.
     """
     xp = namespace(rays)
-    depth_m, at_depth = wrist_at_depth(keypoints_m, rays)
+    depth_m, aside_m, ray = fit_wrist(keypoints_m, rays)
     depth_m = xp.clip(depth_m, MIN_DEPTH_M, MAX_DEPTH_M)
-    return xp.concatenate([at_depth(depth_m), depth_m], -1)
+    return xp.concatenate([aside_m + ray * depth_m, depth_m], -1)
 
 
-def wrist_at_depth(keypoints_m: Array, rays: Array) -> tuple[Array, Callable[[Array], Array]]:
-    """Arguments as for `locate_wrist`: the best depth (…,1), and x and y (…,2) that are best at any depth."""
+def fit_wrist(keypoints_m: Array, rays: Array) -> tuple[Array, Array, Array]:
+    """Where `locate_wrist` finds the wrist, for its arguments, before any bounds.
+
+    Returns:
+        The depth (…,1) that explains them best, and `aside_m` and `ray` (…,2): at whatever depth the wrist
+        is, it had best be at x, y = aside_m + ray · depth.
+    """
     xp = namespace(rays)
     a = rays * keypoints_m[..., 2:] - keypoints_m[..., :2]  # t_x − u t_z = u Z − X
     a_mean, ray_mean = a.mean(-2), rays.mean(-2)
     spread = rays - ray_mean[..., None, :]
     shared = ((a - a_mean[..., None, :]) * spread).sum(-1).sum(-1)
     depth_m = -shared / xp.clip((spread * spread).sum(-1).sum(-1), _TINY, None)
-    return depth_m[..., None], lambda depth_m: a_mean + ray_mean * depth_m
+    return depth_m[..., None], a_mean, ray_mean
 
 
 def location_of_wrist(wrist_m: Array, depths_m: tuple[float, float] = (MIN_DEPTH_M, MAX_DEPTH_M)) -> Array:
