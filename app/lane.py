@@ -72,7 +72,6 @@ class HandLane:
         self._clock = clock
         self.horizon = horizon
         self.camera = camera
-        self._t_newest_ns: int | None = None
         self._preparing: Future[None] | None = None
         self._seq = 0
         self._q_last_rad = retargeter.home_rad
@@ -84,7 +83,7 @@ class HandLane:
             t_capture_ns: when it was, or will be.
             beside: runs what is prepared, one after the other.
         """
-        if self._t_newest_ns is not None and t_capture_ns <= self._t_newest_ns:
+        if self._window.t_now_ns is not None and t_capture_ns <= self._window.t_now_ns:
             return
         # A guess that was not tried yet stays in the queue: what is computed from what must not depend on
         # how busy the machine is, or a replay would come out differently.
@@ -98,7 +97,6 @@ class HandLane:
         preparing, self._preparing = self._preparing, None
         if preparing is not None:
             preparing.result()
-        self._t_newest_ns = max(self._t_newest_ns or 0, observation.t_capture_ns)
         self._window.add(self.camera.straightened(observation))
 
     def remember(self, observation: Observation) -> None:

@@ -6,9 +6,8 @@ from collections import deque
 
 import numpy as np
 
-_INTERVALS = (
-    15  # whose median counts: one late frame does not change the guess, a new rate does in half a second
-)
+# Whose median counts: one late frame does not change the guess, a new rate does in half a second.
+_INTERVALS = 15
 
 
 class Rhythm:

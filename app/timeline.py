@@ -19,11 +19,14 @@ class Timeline(Generic[Item]):
     clock drifts against 30 Hz never slides across a slot border. An earlier detection falls into the slot
     nearest its capture time; a slot no detection falls into stays empty; of two detections in one slot the
     one nearer to the slot's time is kept.
+
+    Attributes:
+        t_now_ns: where the grid ends; None before anything was added.
     """
 
     def __init__(self) -> None:
         self._seen: deque[tuple[int, Item]] = deque()  # with capture times, oldest first
-        self._t_now_ns: int | None = None
+        self.t_now_ns: int | None = None
 
     def t_ns(self, t_now_ns: int | None = None) -> np.ndarray:
         """(64,) int64 slot times, oldest first; the last is now, or `t_now_ns`.
@@ -35,9 +38,9 @@ class Timeline(Generic[Item]):
 
     def advance(self, t_now_ns: int) -> None:
         """Move the end of the grid to `t_now_ns` (ns) if that is later."""
-        if self._t_now_ns is None or t_now_ns > self._t_now_ns:
-            self._t_now_ns = t_now_ns
-        oldest_ns = self._t_now_ns - WINDOW_SLOTS * SLOT_PERIOD_NS
+        if self.t_now_ns is None or t_now_ns > self.t_now_ns:
+            self.t_now_ns = t_now_ns
+        oldest_ns = self.t_now_ns - WINDOW_SLOTS * SLOT_PERIOD_NS
         while self._seen and self._seen[0][0] < oldest_ns:
             self._seen.popleft()
 
@@ -73,6 +76,6 @@ class Timeline(Generic[Item]):
     def _now_ns(self, t_now_ns: int | None = None) -> int:
         if t_now_ns is not None:
             return t_now_ns
-        if self._t_now_ns is None:
+        if self.t_now_ns is None:
             raise ValueError("the window is empty: add an observation first")
-        return self._t_now_ns
+        return self.t_now_ns

@@ -44,6 +44,11 @@ class ObservationWindow:
         """Move the end of the grid to `t_now_ns` (ns) if that is later: time passes without frames too."""
         self._timeline.advance(t_now_ns)
 
+    @property
+    def t_now_ns(self) -> int | None:
+        """Where the grid ends; None before anything was added."""
+        return self._timeline.t_now_ns
+
     def snapshot(self, t_now_ns: int | None = None) -> Window:
         """The window that ends now.
 
