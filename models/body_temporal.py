@@ -21,6 +21,7 @@ from models.body_window import BodyWindow
 from models.errors import ModelError
 from models.filtered_motion import FilteredMotion, MotionFilter, Passthrough
 from models.one_euro import OneEuroFilter
+from models.rotations import kernels
 
 if TYPE_CHECKING:
     from models.backends import BackendChoice
@@ -154,4 +155,5 @@ def load_body_temporal(
         raise ModelError(
             f"unknown temporal stage {name!r} for bodies; choose one of {', '.join(BODY_TEMPORAL_STAGES)}"
         )
+    kernels()  # no frame is to wait for them
     return BODY_TEMPORAL_STAGES[name](network or BODY_NETWORK_FILE, backend, body or BodyModel.load())

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from models.rotations import MIN_NORM
+
 _log = logging.getLogger(__name__)
 
-MIN_NORM = 1e-12
 _OPPOSITE = -1.0 + 1e-9
 _SERIES = 1e-4  # below this many radians sine and cosine are told by their first terms, exact to the last bit
 
@@ -22,7 +23,7 @@ _SERIES = 1e-4  # below this many radians sine and cosine are told by their firs
 def compiled(*shapes: str) -> Callable[[Callable[..., None]], Any]:
     """Compile for C-ordered doubles of these shapes and keep the machine code on disk.
 
-    At once, as the first frame of a live run could not wait for it; with no writable folder, in every run.
+    All when this module is loaded (`models.rotations.kernels`); with no writable folder, in every run.
     """
     signature = f"void({', '.join(f'float64[{shape}]' for shape in shapes)})"
 

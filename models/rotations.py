@@ -5,15 +5,25 @@ Everything takes any number of leading dimensions; matrices are (…,3,3) and ac
 
 from __future__ import annotations
 
+import functools
+import importlib
 from collections.abc import Callable
+from types import ModuleType
 
 import numpy as np
 
-from models import rotation_kernels as kernels
-from models.rotation_kernels import MIN_NORM
-
+MIN_NORM = 1e-12
 MIRROR = np.diag([-1.0, 1.0, 1.0])
 """Left ↔ right: x → −x."""
+
+
+@functools.cache
+def kernels() -> ModuleType:
+    """The compiled inner loops, loaded when first asked for, which takes half a second, or three to compile.
+
+    Whoever works in real time asks before the first frame does.
+    """
+    return importlib.import_module("models.rotation_kernels")
 
 
 def encode_6d(R: np.ndarray) -> np.ndarray:
@@ -38,7 +48,7 @@ def decode_6d(sixd: np.ndarray) -> np.ndarray:
     Returns:
         (…,3,3) rotation matrices; NaN where the columns are zero or parallel.
     """
-    return _one_by_one(kernels.gram_schmidt, sixd, (6,), (3, 3))
+    return _one_by_one(kernels().gram_schmidt, sixd, (6,), (3, 3))
 
 
 def unit(v: np.ndarray) -> np.ndarray:
@@ -56,7 +66,7 @@ def matrix_from_axis_angle(axis_angle: np.ndarray) -> np.ndarray:
     Returns:
         (…,3,3) rotation matrices.
     """
-    return _one_by_one(kernels.matrices, axis_angle, (3,), (3, 3))
+    return _one_by_one(kernels().matrices, axis_angle, (3,), (3, 3))
 
 
 def matrix_from_quaternion(q: np.ndarray) -> np.ndarray:
@@ -80,7 +90,7 @@ def axis_angle_from_matrix(R: np.ndarray) -> np.ndarray:
     Returns:
         (…,3) axis times angle, rad, angle in [0, π].
     """
-    return _one_by_one(kernels.axis_angles, R, (3, 3), (3,))
+    return _one_by_one(kernels().axis_angles, R, (3, 3), (3,))
 
 
 def cross_matrix(v: np.ndarray) -> np.ndarray:
@@ -117,7 +127,7 @@ def minimal_rotation(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     lead = np.broadcast_shapes(source.shape, target.shape, (3,))
     s, t = (np.array(np.broadcast_to(v, lead), order="C").reshape(-1, 3) for v in (source, target))
     out = np.empty((len(s), 3, 3))
-    kernels.least_turns(s, t, out)
+    kernels().least_turns(s, t, out)
     return out.reshape(*lead, 3)
 
 

@@ -19,7 +19,7 @@ from models.hand_model import HandModel
 from models.inverse_kinematics import fit_rotations
 from models.observation import NUM_KEYPOINTS, Hand
 from models.one_euro import OneEuroFilter
-from models.rotations import mirror_points, mirror_rotations
+from models.rotations import kernels, mirror_points, mirror_rotations
 from models.trajectory import HandTrajectory
 from models.window import Window
 
@@ -159,4 +159,5 @@ def load_temporal(name: str, network: Path | None = None, backend: BackendChoice
     """
     if name not in TEMPORAL_STAGES:
         raise ModelError(f"unknown temporal stage {name!r}; choose one of {', '.join(TEMPORAL_STAGES)}")
+    kernels()  # no frame is to wait for them
     return TEMPORAL_STAGES[name](network or NETWORK_FILE, backend)

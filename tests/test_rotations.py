@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -140,3 +143,16 @@ def test_what_is_no_number_stays_none() -> None:
 def test_other_shapes_are_refused(function, shape) -> None:
     with pytest.raises(ValueError, match="shape"):
         function(np.ones(shape))
+
+
+def test_kernels_are_loaded_with_a_temporal_stage_and_not_before() -> None:
+    """Half a second that no other command and no frame shall wait for."""
+    code = (
+        "import sys\n"
+        "from models import rotations, temporal, body_temporal\n"
+        "assert 'models.rotation_kernels' not in sys.modules\n"
+        "getattr(sys.modules['models.' + sys.argv[1]], sys.argv[2])('none')\n"
+        "assert 'models.rotation_kernels' in sys.modules\n"
+    )
+    for arguments in (("temporal", "load_temporal"), ("body_temporal", "load_body_temporal")):
+        subprocess.run([sys.executable, "-c", code, *arguments], check=True)
