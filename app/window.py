@@ -12,6 +12,13 @@ from models.window import WINDOW_SLOTS, Window
 
 SHORTEST_BONE_M = 1e-5  # shorter ones have no direction
 
+# What is kept of a detection, in one row, as a window is laid out anew for every frame.
+_LENGTHS = (NUM_KEYPOINTS * 3, NUM_KEYPOINTS * 2, 1, NUM_KEYPOINTS, 3)
+_M, _PX, _SCORE, _DEPTH, _WRIST = (
+    slice(end - length, end) for length, end in zip(_LENGTHS, np.cumsum(_LENGTHS), strict=True)
+)
+_NEEDED = slice(0, _SCORE.stop)  # a detection without these is none
+
 
 class ObservationWindow:
     """Collects observations and lays the last 64 slots out on request, see Timeline."""
@@ -24,7 +31,7 @@ class ObservationWindow:
         """
         self._hand = hand
         self.camera = camera
-        self._timeline: Timeline[tuple[Observation, np.ndarray]] = Timeline()  # detections with wrist_m
+        self._timeline: Timeline[np.ndarray] = Timeline()
 
     def add(self, observation: Observation) -> None:
         """Take one frame's observation, detected or not; one that arrives late takes its place in time.
@@ -35,10 +42,19 @@ class ObservationWindow:
         if observation.hand != self._hand:
             raise ValueError(f"this window holds the {self._hand} hand, got the {observation.hand} hand")
         self.advance(observation.t_capture_ns)
-        if not observation.detected or not _is_a_hand(observation):
+        if not observation.detected:
             return
-        wrist_m = self.camera.locate_wrist(observation.keypoints_m, observation.keypoints_px)
-        self._timeline.insert(observation.t_capture_ns, (observation, wrist_m))
+        row = np.empty(sum(_LENGTHS))
+        row[_M] = np.ravel(observation.keypoints_m)
+        row[_PX] = np.ravel(observation.keypoints_px)
+        row[_SCORE] = observation.score
+        row[_DEPTH] = observation.depth_px
+        if not np.isfinite(row[_NEEDED]).all():
+            return
+        keypoints_m, keypoints_px = _keypoints_m(row), _keypoints_px(row)
+        if (bone_lengths(keypoints_m) > SHORTEST_BONE_M).all():
+            row[_WRIST] = self.camera.locate_wrist(keypoints_m, keypoints_px)
+            self._timeline.insert(observation.t_capture_ns, row)
 
     def advance(self, t_now_ns: int) -> None:
         """Move the end of the grid to `t_now_ns` (ns) if that is later: time passes without frames too."""
@@ -61,36 +77,31 @@ class ObservationWindow:
         T = WINDOW_SLOTS
         observed = np.zeros(T, dtype=bool)
         t_capture_ns = np.zeros(T, dtype=np.int64)
-        keypoints_m = np.full((T, NUM_KEYPOINTS, 3), np.nan)
-        keypoints_px = np.full((T, NUM_KEYPOINTS, 2), np.nan)
-        depth_px = np.full((T, NUM_KEYPOINTS), np.nan)
-        wrist_m = np.full((T, 3), np.nan)
-        score = np.zeros(T)
-        for slot, (t_seen_ns, (observation, wrist)) in self._timeline.slots(t_now_ns).items():
-            observed[slot] = True
-            t_capture_ns[slot] = t_seen_ns
-            keypoints_m[slot] = observation.keypoints_m
-            keypoints_px[slot] = observation.keypoints_px
-            depth_px[slot] = observation.depth_px
-            wrist_m[slot] = wrist
-            score[slot] = observation.score
+        rows = np.full((T, sum(_LENGTHS)), np.nan)
+        seen = self._timeline.slots(t_now_ns)
+        if seen:
+            slots = list(seen)
+            times_ns, detections = zip(*seen.values(), strict=True)
+            observed[slots] = True
+            t_capture_ns[slots] = times_ns
+            rows[slots] = detections
         return Window(
             hand=self._hand,
             camera=self.camera,
             t_ns=self._timeline.t_ns(t_now_ns),
             observed=observed,
             t_capture_ns=t_capture_ns,
-            keypoints_m=keypoints_m,
-            keypoints_px=keypoints_px,
-            depth_px=depth_px,
-            wrist_m=wrist_m,
-            score=score,
+            keypoints_m=_keypoints_m(rows),
+            keypoints_px=_keypoints_px(rows),
+            depth_px=rows[:, _DEPTH],
+            wrist_m=rows[:, _WRIST],
+            score=np.where(observed, rows[:, _SCORE.start], 0.0),
         )
 
 
-def _is_a_hand(observation: Observation) -> bool:
-    """Whether all that is computed with is finite, and no two neighbouring keypoints are one."""
-    numbers = (observation.keypoints_m, observation.keypoints_px, observation.score)
-    if not all(np.isfinite(number).all() for number in numbers):
-        return False
-    return bool((bone_lengths(np.asarray(observation.keypoints_m)) > SHORTEST_BONE_M).all())
+def _keypoints_m(rows: np.ndarray) -> np.ndarray:
+    return rows[..., _M].reshape(*rows.shape[:-1], NUM_KEYPOINTS, 3)
+
+
+def _keypoints_px(rows: np.ndarray) -> np.ndarray:
+    return rows[..., _PX].reshape(*rows.shape[:-1], NUM_KEYPOINTS, 2)
