@@ -141,13 +141,11 @@ class Foresight:
         onward = poses.rotations[after] @ np.swapaxes(poses.rotations[end], -1, -2)
         onward_m = poses.wrist_m[after] - poses.wrist_m[end]
 
-        def carried(slots: np.ndarray) -> Poses:
-            moved = _no_further(slots[:, None] * going, config.most_rad)
-            turns = matrix_from_axis_angle(moved[:, :48].reshape(-1, 16, 3))
-            wrist_m = now[1] + _PLACE_UNITS_M * moved[:, 48:] + onward_m
-            return Poses(poses.t_ns, onward @ turns @ now[0], wrist_m)
-
-        return carried(led), carried(own)
+        moved = _no_further(np.concatenate([led, own])[:, None] * going, config.most_rad)
+        turns = matrix_from_axis_angle(moved[:, :48].reshape(2, -1, 16, 3))
+        rotations = onward @ turns @ now[0]
+        wrist_m = now[1] + _PLACE_UNITS_M * moved[:, 48:].reshape(2, -1, 3) + onward_m
+        return Poses(poses.t_ns, rotations[0], wrist_m[0]), Poses(poses.t_ns, rotations[1], wrist_m[1])
 
     def _step(self, t_ns: int) -> np.ndarray:
         """(51,) how the hand moved in the slot that ended at `t_ns`; zero where that is not known."""

@@ -18,6 +18,7 @@ import numpy as np
 from models.errors import ModelError
 from models.joint_frames import angles_of_rotation, joint_frames, joint_limits, rotation_of_angles
 from models.keypoints import FINGER_CHAINS, JOINT_PARENTS, KEYPOINTS_FROM_MANO, NUM_JOINTS, TIP_JOINTS
+from models.rotations import kernels
 
 ASSET = Path(__file__).parent / "assets" / "hand.npz"
 DEFAULT_SHAPE = "adult_medium"
@@ -166,6 +167,11 @@ class HandModel:
         inner = np.diff(self.joints_m[FINGER_CHAINS], axis=1)
         return np.concatenate([inner, self.tip_offsets_m[:, None]], axis=1)
 
+    @functools.cached_property
+    def _bones_m(self) -> np.ndarray:
+        """(16,3) each joint from its parent at rest; the wrist's is not used."""
+        return np.asarray(self.joints_m - self.joints_m[list(JOINT_PARENTS)])
+
     def vertices(self, rotations: np.ndarray, wrist_m: np.ndarray | None = None) -> np.ndarray:
         """The mesh (…,V,3) by linear blend skinning, metres; arguments as for `forward`."""
         G, joints = self._global(rotations, wrist_m)
@@ -208,15 +214,14 @@ class HandModel:
         R = np.asarray(rotations, dtype=np.float64)
         if R.shape[-3:] != (NUM_JOINTS, 3, 3):
             raise ValueError(f"A hand takes rotations (…,16,3,3) in MANO order, not an array {R.shape}.")
+        lead = R.shape[:-3]
+        # A copy, as kernels take nothing that is read-only.
+        R = np.array(R.reshape(-1, NUM_JOINTS, 3, 3), order="C")
         G = np.empty_like(R)
         joints = np.empty(R.shape[:-1])
-        G[..., 0, :, :] = R[..., 0, :, :]
-        joints[..., 0, :] = 0.0 if wrist_m is None else wrist_m
-        for j in range(1, NUM_JOINTS):
-            p = JOINT_PARENTS[j]
-            G[..., j, :, :] = G[..., p, :, :] @ R[..., j, :, :]
-            joints[..., j, :] = joints[..., p, :] + G[..., p, :, :] @ (self.joints_m[j] - self.joints_m[p])
-        return G, joints
+        joints.reshape(*lead, NUM_JOINTS, 3)[..., 0, :] = 0.0 if wrist_m is None else wrist_m
+        kernels().chain(R, self._bones_m, G, joints)
+        return G.reshape(*lead, NUM_JOINTS, 3, 3), joints.reshape(*lead, NUM_JOINTS, 3)
 
 
 def shape_names() -> list[str]:

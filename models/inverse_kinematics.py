@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from models.hand_model import HandModel
-from models.keypoints import FINGER_CHAINS, KEYPOINT_OF_JOINT, NUM_JOINTS
-from models.rotations import minimal_rotation, procrustes_rotation
+from models.keypoints import KEYPOINT_OF_JOINT, NUM_JOINTS
+from models.rotations import kernels, procrustes_rotation
 
 # The palm is rigid but for the thumb's base, which detectors also place worst.
 _PALM_JOINTS = (1, 4, 7, 10, 13)
@@ -44,11 +44,5 @@ def _fit_finite(points: np.ndarray, model: HandModel) -> np.ndarray:
     seen = points[:, KEYPOINT_OF_JOINT[palm]] - points[:, :1]
     R[:, 0] = procrustes_rotation(model.joints_m[palm], seen, _PALM_WEIGHTS)
     bones = np.diff(points[:, 1:].reshape(-1, 5, 4, 3), axis=2)  # a finger's four keypoints follow each other
-    rest = model.finger_bones_m
-    parent = R[:, None, 0]
-    for level in range(3):
-        inside = (np.swapaxes(parent, -1, -2) @ bones[:, :, level, :, None])[..., 0]
-        turn = minimal_rotation(rest[:, level], inside)
-        R[:, FINGER_CHAINS[:, level]] = turn
-        parent = parent @ turn
+    kernels().finger_turns(bones, model.finger_bones_m, R)
     return R

@@ -64,7 +64,7 @@ def describe(
     """
     xp = namespace(keypoints_m)
     lead = keypoints_m.shape[:-2]
-    normal = with_bone_lengths(keypoints_m, lengths_m)
+    normal, normal_image = with_bone_lengths(xp.stack([keypoints_m, image_m]), lengths_m)
     M = canonical_frame(normal)
     canonical = to_canonical(normal, M).reshape(*lead, 63)
     centred = normal - normal[..., :1, :]
@@ -77,7 +77,7 @@ def describe(
     size = xp.sqrt(xp.clip((flat * flat).sum(-1).mean(-1), _TINY, None))[..., None]
     stretch = xp.log(xp.clip(bone_lengths(keypoints_m), _TINY, None) / lengths_m)
     stretch = xp.clip(stretch, -1.0, 1.0)
-    second = to_canonical(with_bone_lengths(image_m, lengths_m), M).reshape(*lead, 63)
+    second = to_canonical(normal_image, M).reshape(*lead, 63)
     parts = [
         canonical * _DECIMETRES,
         encode_6d(M),

@@ -1,4 +1,4 @@
-"""The inner loops of `models.rotations`, compiled: for 16 joints numpy prepares longer than it computes.
+"""The inner loops over rotations, compiled: for 16 joints numpy prepares longer than it computes.
 
 Each takes arrays of doubles, one item after the other, and an array for what comes out.
 """
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from models.keypoints import FINGER_CHAINS, JOINT_PARENTS, NUM_JOINTS
 from models.rotations import MIN_NORM
 
 _log = logging.getLogger(__name__)
@@ -106,39 +107,89 @@ def gram_schmidt(sixd: np.ndarray, out: np.ndarray) -> None:
         m[0, 2], m[1, 2], m[2, 2] = x1 * y2 - x2 * y1, x2 * y0 - x0 * y2, x0 * y1 - x1 * y0
 
 
+@compiled(":,::1", ":,::1", ":,::1")
+def _turn_on(A: np.ndarray, B: np.ndarray, out: np.ndarray) -> None:
+    """out = A B, each (3,3); `out` may be A."""
+    for i in range(3):
+        a, b, c = A[i, 0], A[i, 1], A[i, 2]
+        for j in range(3):
+            out[i, j] = a * B[0, j] + b * B[1, j] + c * B[2, j]
+
+
+@compiled("::1", "::1", ":,::1")
+def least_turn(s: np.ndarray, t: np.ndarray, m: np.ndarray) -> None:
+    """One of `least_turns`: s and t (3,), m (3,3)."""
+    s_norm = np.sqrt(s[0] * s[0] + s[1] * s[1] + s[2] * s[2])
+    t_norm = np.sqrt(t[0] * t[0] + t[1] * t[1] + t[2] * t[2])
+    norm = s_norm * t_norm if s_norm > MIN_NORM and t_norm > MIN_NORM else np.nan
+    cos = (s[0] * t[0] + s[1] * t[1] + s[2] * t[2]) / norm
+    if cos < _OPPOSITE:  # a half turn about an axis across s, made with the world axis furthest from it
+        k = np.empty(3)
+        least = 0
+        for i in range(1, 3):
+            if abs(s[i]) < abs(s[least]):
+                least = i
+        before, after = (least + 2) % 3, (least + 1) % 3
+        k[least], k[after], k[before] = 0.0, s[before], -s[after]
+        norm = np.sqrt(k[after] * k[after] + k[before] * k[before])
+        for i in range(3):
+            for j in range(3):
+                m[i, j] = 2.0 * k[i] * k[j] / (norm * norm) - (1.0 if i == j else 0.0)
+        return
+    x = (s[1] * t[2] - s[2] * t[1]) / norm
+    y = (s[2] * t[0] - s[0] * t[2]) / norm
+    z = (s[0] * t[1] - s[1] * t[0]) / norm
+    share = 1.0 / (1.0 + cos)
+    m[0, 0], m[1, 1], m[2, 2] = share * x * x + cos, share * y * y + cos, share * z * z + cos
+    m[0, 1], m[1, 0] = share * x * y - z, share * x * y + z
+    m[0, 2], m[2, 0] = share * x * z + y, share * x * z - y
+    m[1, 2], m[2, 1] = share * y * z - x, share * y * z + x
+
+
 @compiled(":,::1", ":,::1", ":,:,::1")
 def least_turns(source: np.ndarray, target: np.ndarray, out: np.ndarray) -> None:
     """source and target (N,3), out (N,3,3); see `models.rotations.minimal_rotation`."""
-    k = np.empty(3)
     for n in range(len(source)):
-        s, t = source[n], target[n]
-        s_norm = np.sqrt(s[0] * s[0] + s[1] * s[1] + s[2] * s[2])
-        t_norm = np.sqrt(t[0] * t[0] + t[1] * t[1] + t[2] * t[2])
-        norm = s_norm * t_norm if s_norm > MIN_NORM and t_norm > MIN_NORM else np.nan
-        cos = (s[0] * t[0] + s[1] * t[1] + s[2] * t[2]) / norm
-        k[0] = (s[1] * t[2] - s[2] * t[1]) / norm
-        k[1] = (s[2] * t[0] - s[0] * t[2]) / norm
-        k[2] = (s[0] * t[1] - s[1] * t[0]) / norm
-        m = out[n]
-        if cos < _OPPOSITE:  # a half turn about an axis across s, made with the world axis furthest from it
-            least = 0
-            for i in range(1, 3):
-                if abs(s[i]) < abs(s[least]):
-                    least = i
-            before, after = (least + 2) % 3, (least + 1) % 3
-            k[least], k[after], k[before] = 0.0, s[before], -s[after]
-            norm = np.sqrt(k[after] * k[after] + k[before] * k[before])
+        least_turn(source[n], target[n], out[n])
+
+
+@compiled(":,:,:,::1", ":,:,::1", ":,:,:,::1")
+def finger_turns(bones: np.ndarray, rest: np.ndarray, R: np.ndarray) -> None:
+    """Turn each bone of each finger, from its base on, as it is seen; see `models.inverse_kinematics`.
+
+    Args:
+        bones: (N,5,3,3) as seen, digits in keypoint order.
+        rest: (5,3,3) the same at rest.
+        R: (N,16,3,3) rotations, MANO order; the wrist's are given, the others are written.
+    """
+    above, inside = np.empty((3, 3)), np.empty(3)
+    for n in range(len(bones)):
+        for digit in range(5):
+            above[:] = R[n, 0]
+            for level in range(3):
+                bone, turn = bones[n, digit, level], R[n, FINGER_CHAINS[digit, level]]
+                for i in range(3):
+                    inside[i] = above[0, i] * bone[0] + above[1, i] * bone[1] + above[2, i] * bone[2]
+                least_turn(rest[digit, level], inside, turn)
+                _turn_on(above, turn, above)
+
+
+@compiled(":,:,:,::1", ":,::1", ":,:,:,::1", ":,:,::1")
+def chain(R: np.ndarray, bones: np.ndarray, G: np.ndarray, joints: np.ndarray) -> None:
+    """Forward kinematics; see `models.hand_model`.
+
+    Args:
+        R: (N,16,3,3) rotations inside the parent's, MANO order.
+        bones: (16,3) from the parent joint at rest.
+        G: (N,16,3,3) global rotations, written.
+        joints: (N,16,3); the wrist's are given, the others are written.
+    """
+    for n in range(len(R)):
+        G[n, 0] = R[n, 0]
+        for j in range(1, NUM_JOINTS):
+            p = JOINT_PARENTS[j]
+            _turn_on(G[n, p], R[n, j], G[n, j])
             for i in range(3):
-                for j in range(3):
-                    m[i, j] = 2.0 * k[i] * k[j] / (norm * norm) - (1.0 if i == j else 0.0)
-            continue
-        share = 1.0 / (1.0 + cos)
-        for i in range(3):
-            for j in range(3):
-                m[i, j] = share * k[i] * k[j] + (cos if i == j else 0.0)
-        m[0, 1] -= k[2]
-        m[1, 0] += k[2]
-        m[0, 2] += k[1]
-        m[2, 0] -= k[1]
-        m[1, 2] -= k[0]
-        m[2, 1] += k[0]
+                joints[n, j, i] = joints[n, p, i] + (
+                    G[n, p, i, 0] * bones[j, 0] + G[n, p, i, 1] * bones[j, 1] + G[n, p, i, 2] * bones[j, 2]
+                )
