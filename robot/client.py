@@ -35,7 +35,7 @@ from robot.supervisor_config import Counters
 log = logging.getLogger(__name__)
 
 _TIMEOUT_S = 2.0
-_STEP_SLICE_NS = 1_000_000_000  # takes a server 50 to 200 ms, well within the time-out
+_STEP_SLICE_NS = 1_000_000_000  # takes a server 0.1 to 0.5 s, well within the time-out
 _LONGEST_STEP_NS = 3600 * 10**9  # a longer one is a clock gone wrong, and would take minutes
 
 

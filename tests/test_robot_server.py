@@ -266,6 +266,7 @@ def test_long_pause_is_stepped_in_slices_with_the_same_result(lockstep: RobotLin
             else:
                 frame = encode_trajectory(message)
                 asked = {"command": "step", "trajectory": frame, "until_ns": 9_500 * MS}
+                link._requester.timeout_ms = 30_000  # which is what slices are for
                 link._request(asked)
                 final.append(link.status().state)
     np.testing.assert_array_equal(final[0].q_rad, final[1].q_rad)
