@@ -64,7 +64,8 @@ def open_live(
         AppError, CalibrationError: something is missing or broken; one sentence says what.
     """
     if source is None:
-        source = open_source(settings.source, realtime=settings.realtime, loop=not headless)
+        script = "visit" if settings.booth else "demo"
+        source = open_source(settings.source, realtime=settings.realtime, loop=not headless, script=script)
     stack.callback(source.close)
     detector: HandDetector | None = None
     if settings.hands:

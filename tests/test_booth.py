@@ -16,6 +16,8 @@ from app.booth.lock import OperatorLock
 from app.booth.palm import is_open_palm, measure_palm, place_of
 from app.booth.status import BoothStatus
 from app.errors import UsageError
+from app.synthetic.clip import Scene, truth_of
+from models.observation import Observation
 
 NEAR = BoothConfig().near_share
 ELSEWHERE = (0.3, 0.1, 0.7)
@@ -336,3 +338,31 @@ def test_settings_that_make_no_sense_are_refused():
         BoothConfig(hold_s=0.0)
     with pytest.raises(UsageError, match="home_after_s"):
         BoothConfig(home_after_s=5.0)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_rendered_visitor_gets_in_plays_leaves_and_gets_in_again(seed):
+    """`--booth --source synthetic`: from the true keypoints, two rounds of what the camera shows."""
+    look, model, motion = Scene(seed, "visit").build()
+    truth = truth_of(look, model, motion)
+    gate, told, phases, mode = BoothGate(), [], [], "DISARMED"
+    for frame in range(2 * len(motion.wrist_m)):
+        i, t_ns = frame % len(motion.wrist_m), frame * NS // 30
+        sight = nobody(t_ns)
+        if truth.visible[i]:
+            relative_m = truth.keypoints_m[i] - truth.keypoints_m[i, :1]
+            sight = Observation(
+                t_ns, "right", True, relative_m, truth.keypoints_px[i], look.camera.size_px, 0.97
+            )
+        gated = gate.filter(t_ns, {"right": sight}, {"right": robot(mode)})
+        for command in gated.commands.get("right", ()):
+            told.append(command)
+            mode = {"arm": "TRACKING", "disarm": "DISARMED"}.get(command, mode)
+        if not phases or gated.status.phase != phases[-1]:
+            phases.append(gated.status.phase)
+    assert told == ["arm", "home", "home", "disarm"] * 2  # home while it may still come back, and at the end
+    assert phases.count("engaged") == phases.count("goodbye") == 2
+    assert [phase for phase in phases if phase in ("attract", "engaged", "goodbye")] == [
+        *["attract", "engaged", "goodbye"] * 2,
+        "attract",
+    ]

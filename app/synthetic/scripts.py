@@ -1,4 +1,4 @@
-"""What rendered hands do: the synthetic camera's routine, and those for latency and hand calibration."""
+"""What rendered hands do: the synthetic camera's routine, a booth's visitor, and those of measurements."""
 
 from __future__ import annotations
 
@@ -58,6 +58,21 @@ def demo() -> list[Beat]:
     return beats
 
 
+def visit() -> list[Beat]:
+    """What a visitor of a booth does, about 36 s: comes, holds a palm up, plays as in `demo`, and leaves.
+
+    Nobody is there for long enough that the robot goes home and is free again.
+    """
+    out_of_view = (("y", 0.42), ("x", -0.06), ("bend", 14.0))
+    plays = demo()[1:-2]
+    return [
+        Beat("relaxed", 0.0, 1.0, out_of_view),
+        Beat("open", 0.80, 2.6),
+        *plays,
+        Beat("relaxed", 0.70, 8.5, out_of_view),
+    ]
+
+
 def latency() -> list[Beat]:
     """Rests, moves that stop suddenly, and steady motion from slow to fast; about 34 s.
 
@@ -102,5 +117,5 @@ def _to_and_fro(there: str, back: str, move_s: float, hold_s: float, times: int)
 
 
 SCRIPTS: Mapping[str, Callable[[], list[Beat]]] = MappingProxyType(
-    {"demo": demo, "latency": latency, "calibrate": calibrate}
+    {"demo": demo, "visit": visit, "latency": latency, "calibrate": calibrate}
 )
