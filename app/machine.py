@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 PACKAGES = (
     "mediapipe",
+    "ai-edge-litert",
     "opencv-contrib-python",
     "numpy",
     "numba",
@@ -39,6 +42,17 @@ def package_versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             continue
     return versions
+
+
+def where_measured(machine: Mapping[str, Any], versions: Mapping[str, str]) -> str:
+    """The machine and the detectors' versions of a report, as tables of figures tell them."""
+    detectors = [f"MediaPipe {versions.get('mediapipe', '?')}"]
+    if "ai-edge-litert" in versions:
+        detectors.append(f"LiteRT {versions['ai-edge-litert']}")
+    return (
+        f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gib']} GiB, "
+        f"{machine['system']}, Python {machine['python']}, {', '.join(detectors)}"
+    )
 
 
 def _processor() -> str:

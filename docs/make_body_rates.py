@@ -14,8 +14,11 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from measured import NotWrittenError, write_block
+
+from app.machine import where_measured
 
 PAGE = Path(__file__).resolve().parent / "body.md"
 HEADER = (
@@ -58,12 +61,8 @@ def main() -> None:
         parser.error("the reports come from different machines: a table holds figures of one")
     if any("body" not in report for report in reports):
         parser.error("a report is of a run without --body; run again with it")
-    machine, versions = reports[0]["machine"], reports[0]["versions"]
-    where = (
-        f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gib']} GiB, "
-        f"{machine['system']}, Python {machine['python']}, MediaPipe {versions['mediapipe']}; in real time, "
-        "headless, without a video; medians.\n"
-    )
+    where = where_measured(reports[0]["machine"], reports[0]["versions"])
+    where += "; in real time, headless, without a video; medians.\n"
     try:
         write_block(PAGE, "rates", "make_body_rates.py", where + "\n" + HEADER + "".join(map(row, reports)))
     except NotWrittenError as error:

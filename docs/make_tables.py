@@ -13,8 +13,11 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from measured import NotWrittenError, write_block
+
+from app.machine import where_measured
 
 README = Path(__file__).resolve().parent.parent / "README.md"
 HEADER = (
@@ -46,12 +49,8 @@ def main() -> None:
     machines = {json.dumps(report["machine"], sort_keys=True) for report in reports}
     if len(machines) > 1:
         parser.error("the reports come from different machines: a table holds figures of one")
-    machine, versions = reports[0]["machine"], reports[0]["versions"]
-    where = (
-        f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gib']} GiB, no GPU, "
-        f"{machine['system']}, Python {machine['python']}, MediaPipe {versions['mediapipe']}. In real time, "
-        "with the simulated hand running on the same machine; medians.\n"
-    )
+    where = where_measured(reports[0]["machine"], reports[0]["versions"])
+    where += ". In real time, no GPU, with the simulated hand running on the same machine; medians.\n"
     table = where + "\n" + HEADER + "".join(row(report) for report in reports)
     try:
         write_block(README, "measured", "make_tables.py", table)

@@ -37,6 +37,7 @@ from app.bench.body_names import (
 from app.bench.body_sequence import DETECTOR_GROUP, VIEWS_GROUP
 from app.bench.summary import Results
 from app.bench.tables import NONE, number, table
+from app.machine import where_measured
 
 _FILLED = (NEAREST, STRAIGHT, HOLD)
 _CENTRED = (CENTRED_GRU, CENTRED_PAPER, CENTRED_NETWORK)
@@ -80,15 +81,13 @@ def summary(results: Results) -> str:
 
 
 def _head(results: Results) -> str:
-    machine = results["machine"]
     quick = " Quick: fewer clips." if results["quick"] else ""
     network = results["network"]
     file = f" {SHIPPED}: {network['file']}, SHA-256 {network['sha256'][:16]}…." if network else ""
     left_out = "".join(f"\n* Left out: {why}." for why in results["left_out"])
     return (
-        f"## Measured\n\nWritten by `python launch.py bench temporal --body`.{quick} {machine['processor']}, "
-        f"{machine['cores']} cores, {machine['system']}, Python {machine['python']}, MediaPipe "
-        f"{results['versions'].get('mediapipe', '?')}.{file}\n{left_out}\n\n{captions.PROTOCOL}"
+        f"## Measured\n\nWritten by `python launch.py bench temporal --body`.{quick} "
+        f"{where_measured(results['machine'], results['versions'])}.{file}\n{left_out}\n\n{captions.PROTOCOL}"
     )
 
 

@@ -31,6 +31,7 @@ from app.bench.summary import (
     own_run,
     total_of,
 )
+from app.machine import where_measured
 
 NONE = "–"
 
@@ -91,13 +92,11 @@ def number(value: float | None, digits: int = 1) -> str:
 
 
 def _head(results: Results) -> str:
-    machine = results["machine"]
     quick = " Quick: fewer clips and conditions." if results["quick"] else ""
     return (
         f"# Temporal models, measured\n\nWritten by `python launch.py bench temporal`.{quick} "
-        f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gib']} GiB, "
-        f"{machine['system']}, Python {machine['python']}, MediaPipe "
-        f"{results['versions'].get('mediapipe', '?')}.{_network(results['network'])}\n\n{captions.PROTOCOL}"
+        f"{where_measured(results['machine'], results['versions'])}.{_network(results['network'])}\n\n"
+        f"{captions.PROTOCOL}"
     )
 
 

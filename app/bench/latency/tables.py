@@ -11,6 +11,7 @@ from app.bench.latency.dropouts import AFTERWARDS_S, GAP_FRAMES
 from app.bench.latency.figures import LATE_MS
 from app.bench.latency.targets import busy
 from app.bench.tables import NONE, number, table
+from app.machine import where_measured
 from app.trace import STAGES
 
 Results = dict[str, Any]
@@ -74,7 +75,7 @@ def in_short(results: Results) -> list[str]:
 
 
 def _head(results: Results) -> str:
-    machine, versions = results["machine"], results["versions"]
+    versions = results["versions"]
     clips = ", ".join(f"{clip['name']} ({clip['frames']} frames)" for clip in results["clips"])
     quick = " Quick: fewer pipelines, one clip, and the beginning of that." if results["quick"] else ""
     beside = f", dex-retargeting {versions['dex-retargeting']}" if "dex-retargeting" in versions else ""
@@ -82,9 +83,8 @@ def _head(results: Results) -> str:
     warning = f"\n{captions.BUSY.format(share=results['others_share'])}" if busy(results) else ""
     about = captions.SETUP.format(peer=PEER.name) + f"\nClips: {clips}.\n" if results["clips"] else ""
     return (
-        f"Written by `python launch.py bench latency`.{quick} {machine['processor']}, {machine['cores']} "
-        f"cores, {machine['memory_gib']} GiB, {machine['system']}, Python {machine['python']}, MediaPipe "
-        f"{versions.get('mediapipe', '?')}{beside}.\n{left_out}{warning}\n{about}"
+        f"Written by `python launch.py bench latency`.{quick} "
+        f"{where_measured(results['machine'], versions)}{beside}.\n{left_out}{warning}\n{about}"
     )
 
 

@@ -10,6 +10,7 @@ from app.bench.soak.faults import CAMERA_FAULTS, OTHER_FAULTS
 from app.bench.soak.port import BLIND_NS, SETTLE_S, STALE_NS
 from app.bench.soak.source import CLEAN
 from app.bench.tables import NONE, number, table
+from app.machine import where_measured
 
 Results = dict[str, Any]
 SIDES = {"pipeline": "pipeline", "robot": "robot server"}
@@ -94,15 +95,13 @@ def markdown(results: Results, pictures: Mapping[str, str]) -> str:
         results: as the soak writes them.
         pictures: the pictures there are, by name, and where they lie as seen from the report.
     """
-    machine = results["machine"]
     short = "" if results["telling"] else " Too short to tell a slope."
     taken = results["others_cores"]
     load = f" Other programs took {taken:.2f} of the cores meanwhile, the busy ones of the faults among them."
     head = (
         f"Written by `python -m app.bench.soak`: {results['seconds'] / 60:.0f} min, seed {results['seed']}."
-        f"{short} {machine['processor']}, {machine['cores']} cores, {machine['memory_gib']} GiB, "
-        f"{machine['system']}, Python {machine['python']}, MediaPipe "
-        f"{results['versions'].get('mediapipe', '?')}.{load if taken is not None else ''}"
+        f"{short} {where_measured(results['machine'], results['versions'])}."
+        f"{load if taken is not None else ''}"
     )
     targets = [[one["wanted"], one["reached"], _MARKS[one["met"]]] for one in results["targets"]]
     sections = [
