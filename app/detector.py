@@ -1,6 +1,6 @@
-"""MediaPipe's hand landmarker behind frames and observations.
+"""MediaPipe's hand networks behind frames and observations.
 
-Conventions. MediaPipe's Tasks labels are the person's true hand in an unmirrored image. A source that shows a
+Conventions. Labels are the person's true hand in an unmirrored image. A source that shows a
 mirror image (`mirrored=True`, as some camera drivers do) is flipped back before detection, so the networks
 see the real hand and everything given out belongs to the operator's real hand: labels, 3D keypoints in camera
 axes, and pixels of the *unmirrored* image, where u = x · width with x = 0 at the left edge. To draw on the
@@ -11,30 +11,26 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from contextlib import nullcontext
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
-import mediapipe as mp
 import numpy as np
-from mediapipe.tasks.python import BaseOptions, vision
 
 from app.errors import AppError
 from app.frame import Frame
+from app.hand_finder import HandFinder
 from app.hand_tracks import Detection, HandTracks, Track
-from app.native_stderr import without_native_notices
 from app.opencv import cv2
 from models.keypoints import FINGERTIPS
-from models.observation import NUM_KEYPOINTS, Hand, Observation
+from models.observation import Hand, Observation
 from retarget import to_hand_frame
+
+if TYPE_CHECKING:
+    from app.mediapipe_hands import MediaPipeHands
 
 logger = logging.getLogger(__name__)
 
-# MediaPipe's own defaults.
-DETECTION_CONFIDENCE = 0.5
-PRESENCE_CONFIDENCE = 0.5
-TRACKING_CONFIDENCE = 0.5
 WRONG_HAND_PATIENCE_S = 0.2  # then a search for two hands begins
 BACKWARD_BEND_M = 0.01  # fingertips on average this far behind the palm
 DetectorDevice = Literal["cpu", "gpu"]
@@ -97,18 +93,14 @@ class HandDetector:
         self.others: tuple[Observation, ...] = ()
         self._crowd = crowd
         self._searched = CROWD_HANDS if crowd else len(self.hands)
-        self._landmarkers: dict[int, Any] = {}  # by the number of hands searched for
-        self._t_last_ms: dict[int, int] = {}
-        self._t_start_ns: int | None = None
         self._t_not_alone_ns = 0
         self._image_size_px = (0, 0)
-        self._seen_any = False
         try:
-            self._landmarker(self._searched)
-        except (ValueError, RuntimeError, OSError) as error:
+            self._finder = self._load()
+        except (ValueError, RuntimeError) as error:
             raise AppError(
-                f"{asset_path} is not a hand landmarker that MediaPipe {mp.__version__} can load "
-                f"({' '.join(str(error).split())}); delete it to fetch a good copy, or give another path"
+                f"{asset_path} is no hand landmarker of MediaPipe's ({' '.join(str(error).split())}); "
+                "delete it to fetch a good copy, or give another path"
             ) from error
 
     def detect(self, frame: Frame) -> dict[Hand, Observation]:
@@ -130,10 +122,12 @@ class HandDetector:
         observations = {hand: Observation.missing(t_ns, hand, self._image_size_px) for hand in self.hands}
         try:
             detections = self._run(frame)
-        except (ValueError, RuntimeError) as error:
-            self._leave_gpu(error)
+        except (ValueError, RuntimeError, cv2.error) as error:
             self._count_bad_frame(frame, " ".join(str(error).split()))
-            self._close_landmarkers()  # its graph may have stopped; a new one is made for the next frame
+            if self.device == "gpu":
+                self._finder.close()
+                self._leave_gpu(error)
+                self._finder = self._load()
             return observations
 
         seen = self._tracks.update(t_ns, detections)
@@ -156,7 +150,7 @@ class HandDetector:
 
     def close(self) -> None:
         """Free the networks; safe to call twice."""
-        self._close_landmarkers()
+        self._finder.close()
 
     def __enter__(self) -> HandDetector:
         return self
@@ -170,24 +164,8 @@ class HandDetector:
         self.close()
 
     def _run(self, frame: Frame) -> list[Detection]:
-        image = frame.image[:, ::-1] if self._mirrored else frame.image
-        rgb = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_BGR2RGB)
-        landmarker = self._landmarker(self._searched)
-        t_ms = self._next_t_ms(frame.t_capture_ns)
-        # The last start-up notice comes with the first hand.
-        with nullcontext() if self._seen_any else without_native_notices():
-            result = landmarker.detect_for_video(mp.Image(image_format=mp.ImageFormat.SRGB, data=rgb), t_ms)
-        self._seen_any = self._seen_any or bool(result.hand_landmarks)
-        return _detections(result, self._image_size_px)
-
-    def _next_t_ms(self, t_capture_ns: int) -> int:
-        """MediaPipe wants times that strictly increase; frame times may not."""
-        if self._t_start_ns is None:
-            self._t_start_ns = t_capture_ns
-        t_ms = (t_capture_ns - self._t_start_ns) // 1_000_000
-        t_ms = max(t_ms, self._t_last_ms.get(self._searched, -1) + 1)
-        self._t_last_ms[self._searched] = t_ms
-        return t_ms
+        image = np.ascontiguousarray(frame.image[:, ::-1] if self._mirrored else frame.image)
+        return self._finder.find(image, self._searched, frame.t_capture_ns)
 
     def _choose_search(self, t_ns: int, seen: list[Track]) -> None:
         """Decide how many hands to search for in the next frame, when one is asked for."""
@@ -204,44 +182,21 @@ class HandDetector:
         elif t_ns - self._t_not_alone_ns > ALONE_PATIENCE_S * 1e9:
             self._searched = 1
 
-    def _landmarker(self, num_hands: int) -> Any:
-        if num_hands not in self._landmarkers:
-            if self.device == "gpu":
-                try:
-                    self._landmarkers[num_hands] = self._load(num_hands, BaseOptions.Delegate.GPU)
-                except (ValueError, RuntimeError, NotImplementedError) as error:
-                    self._leave_gpu(error)
-            if self.device == "cpu":
-                self._landmarkers[num_hands] = self._load(num_hands, BaseOptions.Delegate.CPU)
-            self._t_last_ms.pop(num_hands, None)
-        return self._landmarkers[num_hands]
+    def _load(self) -> HandFinder | MediaPipeHands:
+        if self.device == "gpu":
+            from app.mediapipe_hands import MediaPipeHands  # takes most of a second
 
-    def _load(self, num_hands: int, delegate: BaseOptions.Delegate) -> Any:
-        options = vision.HandLandmarkerOptions(
-            base_options=BaseOptions(model_asset_buffer=self._model, delegate=delegate),
-            running_mode=vision.RunningMode.VIDEO,
-            num_hands=num_hands,
-            min_hand_detection_confidence=DETECTION_CONFIDENCE,
-            min_hand_presence_confidence=PRESENCE_CONFIDENCE,
-            min_tracking_confidence=TRACKING_CONFIDENCE,
-        )
-        with without_native_notices(errors_too=delegate == BaseOptions.Delegate.GPU):
-            return vision.HandLandmarker.create_from_options(options)
+            try:
+                return MediaPipeHands(self._model, self._searched)
+            except (ValueError, RuntimeError) as error:
+                self._leave_gpu(error)
+        return HandFinder(self._model)
 
     def _leave_gpu(self, error: Exception) -> None:
         """From now on on the CPU; what failed on the GPU may well work there."""
-        if self.device == "gpu":
-            self.device = "cpu"
-            reason = " ".join(str(error).split()).rpartition("cannot be created: ")[2]
-            logger.warning("the detector runs on the CPU, as MediaPipe cannot use the GPU: %s", reason)
-
-    def _close_landmarkers(self) -> None:
-        while self._landmarkers:
-            _, landmarker = self._landmarkers.popitem()
-            try:
-                landmarker.close()
-            except (ValueError, RuntimeError) as error:  # a graph that has failed reports it once more here
-                logger.debug("closing the hand landmarker: %s", error)
+        self.device = "cpu"
+        reason = " ".join(str(error).split()).rpartition("cannot be created: ")[2]
+        logger.warning("the detector runs on the CPU, as MediaPipe cannot use the GPU: %s", reason)
 
     def _count_bad_frame(self, frame: Frame, why: str) -> None:
         if self.bad_frames == 0:
@@ -263,25 +218,6 @@ def is_bgr_image(image: object) -> bool:
         and image.shape[2] == 3
         and min(image.shape) > 0
     )
-
-
-def _detections(result: Any, image_size_px: tuple[int, int]) -> list[Detection]:
-    """MediaPipe's result in our units; hands with keypoints that are no numbers are left out."""
-    detections = []
-    for labels, image_landmarks, world_landmarks in zip(
-        result.handedness, result.hand_landmarks, result.hand_world_landmarks, strict=True
-    ):
-        world_m = np.array([(p.x, p.y, p.z) for p in world_landmarks], dtype=np.float64)
-        image = np.array([(p.x, p.y, p.z) for p in image_landmarks], dtype=np.float64)
-        complete = world_m.shape == image.shape == (NUM_KEYPOINTS, 3)
-        if labels and complete and np.isfinite(world_m).all() and np.isfinite(image).all():
-            label: Hand = "right" if labels[0].category_name == "Right" else "left"
-            keypoints_m = world_m - world_m[0]
-            # MediaPipe's image depth has the scale of x.
-            depth_px = (image[:, 2] - image[0, 2]) * image_size_px[0]
-            keypoints_px = image[:, :2] * image_size_px
-            detections.append(Detection(label, float(labels[0].score), keypoints_m, keypoints_px, depth_px))
-    return detections
 
 
 def turned_round(detection: Detection, hand: Hand) -> bool:

@@ -8,16 +8,16 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import mediapipe as mp
 import numpy as np
 from tqdm import tqdm
 
-from app import detector, hand_tracks
+from app import detector, hand_finder, hand_networks, hand_region, hand_tracks
 from app.assets import cache_dir, resolve_hand_landmarker
 from app.bench.sequence import observations_of
 from app.detector import HandDetector
 from app.errors import AppError
 from app.files import write_atomically
+from app.machine import package_versions
 from app.sources.base import EndOfSource, Source
 from app.sources.video import VideoSource
 from models.observation import Observation
@@ -76,7 +76,9 @@ def observe_video(path: Path) -> tuple[Observation, ...]:
 def _key(path: Path) -> str:
     """Changes with the file and with anything the answer depends on."""
     about = path.stat()
-    parts = [f"{about.st_size} {about.st_mtime_ns} {mp.__version__}".encode()]
-    for source in (resolve_hand_landmarker(None), Path(detector.__file__), Path(hand_tracks.__file__)):
+    runtime = package_versions().get("ai-edge-litert")
+    parts = [f"{about.st_size} {about.st_mtime_ns} {runtime}".encode()]
+    modules = (detector, hand_finder, hand_networks, hand_region, hand_tracks)
+    for source in (resolve_hand_landmarker(None), *(Path(str(module.__file__)) for module in modules)):
         parts.append(hashlib.sha256(source.read_bytes()).digest())
     return hashlib.sha256(b"".join(parts)).hexdigest()[:12]

@@ -18,6 +18,7 @@ MODULES = (
     "numpy",
     "cv2",
     "mediapipe",
+    "ai_edge_litert.interpreter",
     "onnxruntime",
     "numba",
     "pybullet",
