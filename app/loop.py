@@ -6,7 +6,7 @@ import dataclasses
 import logging
 import math
 import time
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor, wait
 
 import numpy as np
 from tqdm import tqdm
@@ -148,11 +148,21 @@ class FrameLoop:
                 elif isinstance(sight, Gap):
                     self._bridge(sight.t_capture_ns)
                 else:
+                    if not self._body_is_seen(sight):
+                        return
                     self._process(sight)
                     self._expect(self._rhythm.next_ns)
                     bar.update()
                 if self._interrupt.asked or self._operator_quits():
                     return
+
+    def _body_is_seen(self, sight: Sight) -> bool:
+        """Wait for the body where a frame does not go on without it; False if an end was asked for."""
+        if sight.body is not None and not (self._hands and self._settings.realtime):
+            while not wait([sight.body], WAIT_S).done:
+                if self._interrupt.asked:
+                    return False
+        return True
 
     def let_arm_rest(self) -> None:
         """Open the clutch and say so: who plays on what was said last must not go on with it."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import socket
 import subprocess
 import sys
@@ -312,6 +314,27 @@ def test_a_body_detector_that_hangs_does_not_keep_the_program_from_ending():
     )
     here = Path(__file__).parents[1]
     assert subprocess.run([sys.executable, "-c", program], cwd=here, timeout=60.0).returncode == 0
+
+
+@pytest.mark.parametrize("realtime", [True, False])
+def test_one_ctrl_c_ends_a_run_whose_body_detector_hangs(tmp_path, body_detector, monkeypatch, realtime):
+    goes_on, detect = threading.Event(), body_detector.detect
+
+    def detect_or_hang(frame: Frame) -> BodyObservation:
+        if frame.index == 5:
+            goes_on.wait()
+        return detect(frame)
+
+    monkeypatch.setattr(body_detector, "detect", detect_or_hang)
+    ctrl_c = threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT))
+    ctrl_c.start()
+    try:
+        result = run(tmp_path, realtime=realtime)
+    finally:
+        ctrl_c.cancel()
+        goes_on.set()
+    assert result.report["frames"] == 5
+    assert len(trace_of(tmp_path)["body_detected"]) == 5, "nothing is lost"
 
 
 def test_bodies_that_were_overtaken_are_remembered():
