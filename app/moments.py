@@ -63,6 +63,7 @@ class Moments:
 
     Attributes:
         cut: True once a hand or the body has turned out to be missing in a moment: the writer was killed.
+        hands_go_on: True once only the body's part has turned out to be cut off or damaged.
     """
 
     def __init__(self, reader: RecordingReader, hands: bool, body: bool) -> None:
@@ -71,7 +72,7 @@ class Moments:
             reader: of the recording.
             hands, body: what is wanted; at least one of them, and the recording has it.
         """
-        self.cut = False
+        self.cut = self.hands_go_on = False
         self._reader, self._hands, self._body = reader, hands, body
 
     def __iter__(self) -> Iterator[Moment]:
@@ -85,7 +86,7 @@ class Moments:
                 continue
             body = next(bodies, None)
             if body is None or (body.index, body.t_capture_ns) != (hands[0].index, hands[0].t_capture_ns):
-                self.cut = True
+                self.cut = self.hands_go_on = True
                 return
             yield Moment(hands, body)
 

@@ -85,6 +85,9 @@ class RecordedHorizon(Horizon):
         self._recorded_ahead_ms = record.ahead_ms
 
 
+_WITHOUT_BODY = "replay its hands with --no-body"
+
+
 class Replay:
     """What was seen, from a recording; see app.seeing.Sights and app.sources.base.SourceFacts.
 
@@ -137,6 +140,11 @@ class Replay:
         self._realtime = realtime
         self._playback = playback or Playback(realtime)
         self._pending = next(self._records, None)
+        if self._pending is None and self._moments.hands_go_on:
+            raise AppError(
+                f"the body's part of the recording {directory} is cut off or damaged before its first frame; "
+                f"{_WITHOUT_BODY}"
+            )
         if self._pending is None:
             raise AppError(f"the recording {directory} was cut off before its first frame; record again")
         recorded = {record.hand for record in self._pending.hands}
@@ -165,7 +173,8 @@ class Replay:
         """Empty, or a sentence once the recording has turned out to be cut off."""
         if not (self._reader.truncated or self._moments.cut):
             return ""
-        return f"the recording {self.name} is cut off; all before that was played"
+        advice = f"; {_WITHOUT_BODY}" if self._moments.hands_go_on else ""
+        return f"the recording {self.name} is cut off; all before that was played{advice}"
 
     def start(self) -> None:
         """Nothing is to be done ahead."""

@@ -109,6 +109,15 @@ def test_a_recording_that_was_cut_between_hand_and_body_ends_there(tmp_path, bod
     replay = Replay(recording, False, ["right"], body=True)
     assert [sight.frame.index for sight in all_sights(replay)] == list(range(9))
     assert "cut off" in replay.status
+    assert "hands with --no-body" in replay.status
+
+
+def test_a_damaged_body_does_not_take_the_hands_with_it(tmp_path, body_detector):
+    recording = record(tmp_path, frames=10)
+    (recording / BODIES_FILE).write_bytes(b"\xc1 no records")
+    with pytest.raises(AppError, match=r"cut off or damaged before its first frame; .* with --no-body"):
+        Replay(recording, False, ["right"], body=True)
+    assert len(list(all_sights(Replay(recording, False, ["right"])))) == 10
 
 
 def test_recordings_without_bodies_read_as_before(tmp_path, body_detector):
