@@ -113,7 +113,7 @@ class ClipMaker:
     def make(self, index: int, frames: int) -> PairClip:
         """The clip of a number: the same number, seed and length give the same pictures."""
         scene = _Scene(self, index, frames)
-        with HandDetector(self._asset_path) as detector:
+        with HandDetector(self._asset_path, threads=1) as detector:  # other workers have the other cores
             seen = [
                 detector.detect(Frame(i, round(i * 1e9 / FPS), image))["right"]
                 for i, image in enumerate(scene.images())
@@ -129,7 +129,7 @@ class ClipMaker:
         """
         scene = _Scene(self, index, count, stills=True)
         if self._detector is None:  # loading it takes longer than a scene
-            self._detector = HandDetector(self._asset_path)
+            self._detector = HandDetector(self._asset_path, threads=1)
         return scene.paired([self._settled(self._detector, image) for image in scene.images()])
 
     def _settled(self, detector: HandDetector, image: np.ndarray) -> Observation:

@@ -49,7 +49,7 @@ class HandDetector:
         other_hand_in_view: True if the newest frame shows a hand that was not asked for and none that was.
         others: further hands of the sides asked for, in the newest frame.
         device: where the networks are computed.
-        bad_frames: frames that were no (height, width, 3) uint8 image, or that MediaPipe refused.
+        bad_frames: frames that were no (height, width, 3) uint8 image, or that nothing could be made of.
     """
 
     def __init__(
@@ -59,6 +59,7 @@ class HandDetector:
         mirrored: bool = False,
         crowd: bool = False,
         device: DetectorDevice = "cpu",
+        threads: int | None = None,
     ) -> None:
         """Load the model; about 0.1 s.
 
@@ -70,6 +71,7 @@ class HandDetector:
                 must not hide the one that matters.
             device: where the networks are computed; where MediaPipe finds no GPU it can use, the CPU computes
                 them all the same, see the attribute.
+            threads: the CPU computes on so many; as many as there are processors, up to four, unless told.
 
         Raises:
             AppError: the hands or the file are unusable.
@@ -77,8 +79,7 @@ class HandDetector:
         if not hands or len(set(hands)) != len(hands) or not set(hands) <= {"right", "left"}:
             raise AppError(f"cannot detect hands {tuple(hands)!r}: ask for 'right', 'left' or both of them")
         try:
-            # Read here: MediaPipe's own loader fails on non-ASCII paths on Windows.
-            self._model = Path(asset_path).read_bytes()
+            model = Path(asset_path).read_bytes()
         except OSError as error:
             reason = error.strerror or error
             raise AppError(
@@ -96,12 +97,20 @@ class HandDetector:
         self._t_not_alone_ns = 0
         self._image_size_px = (0, 0)
         try:
-            self._finder = self._load()
+            self._on_cpu = HandFinder(model, threads)
         except (ValueError, RuntimeError) as error:
             raise AppError(
                 f"{asset_path} is no hand landmarker of MediaPipe's ({' '.join(str(error).split())}); "
                 "delete it to fetch a good copy, or give another path"
             ) from error
+        self._on_gpu: MediaPipeHands | None = None
+        if device == "gpu":
+            from app.mediapipe_hands import MediaPipeHands  # takes most of a second
+
+            try:
+                self._on_gpu = MediaPipeHands(model, self._searched)
+            except (ValueError, RuntimeError) as error:
+                self._leave_gpu(error)
 
     def detect(self, frame: Frame) -> dict[Hand, Observation]:
         """The observation of each hand asked for; never raises for a bad image.
@@ -124,10 +133,8 @@ class HandDetector:
             detections = self._run(frame)
         except (ValueError, RuntimeError, cv2.error) as error:
             self._count_bad_frame(frame, " ".join(str(error).split()))
-            if self.device == "gpu":
-                self._finder.close()
+            if self._on_gpu is not None:
                 self._leave_gpu(error)
-                self._finder = self._load()
             return observations
 
         seen = self._tracks.update(t_ns, detections)
@@ -150,7 +157,8 @@ class HandDetector:
 
     def close(self) -> None:
         """Free the networks; safe to call twice."""
-        self._finder.close()
+        if self._on_gpu is not None:
+            self._on_gpu.close()
 
     def __enter__(self) -> HandDetector:
         return self
@@ -165,7 +173,7 @@ class HandDetector:
 
     def _run(self, frame: Frame) -> list[Detection]:
         image = np.ascontiguousarray(frame.image[:, ::-1] if self._mirrored else frame.image)
-        return self._finder.find(image, self._searched, frame.t_capture_ns)
+        return (self._on_gpu or self._on_cpu).find(image, self._searched, frame.t_capture_ns)
 
     def _choose_search(self, t_ns: int, seen: list[Track]) -> None:
         """Decide how many hands to search for in the next frame, when one is asked for."""
@@ -182,18 +190,11 @@ class HandDetector:
         elif t_ns - self._t_not_alone_ns > ALONE_PATIENCE_S * 1e9:
             self._searched = 1
 
-    def _load(self) -> HandFinder | MediaPipeHands:
-        if self.device == "gpu":
-            from app.mediapipe_hands import MediaPipeHands  # takes most of a second
-
-            try:
-                return MediaPipeHands(self._model, self._searched)
-            except (ValueError, RuntimeError) as error:
-                self._leave_gpu(error)
-        return HandFinder(self._model)
-
     def _leave_gpu(self, error: Exception) -> None:
         """From now on on the CPU; what failed on the GPU may well work there."""
+        if self._on_gpu is not None:
+            self._on_gpu.close()
+            self._on_gpu = None
         self.device = "cpu"
         reason = " ".join(str(error).split()).rpartition("cannot be created: ")[2]
         logger.warning("the detector runs on the CPU, as MediaPipe cannot use the GPU: %s", reason)

@@ -6,8 +6,10 @@ MediaPipe's own Tasks compute them on one thread, whatever the machine has, and 
 from __future__ import annotations
 
 import io
+import lzma
 import os
 import zipfile
+import zlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -81,12 +83,15 @@ class HandNetworks:
         try:
             with zipfile.ZipFile(io.BytesIO(model)) as members:
                 palm, keypoints = members.read(_PALM_MEMBER), members.read(_KEYPOINTS_MEMBER)
-        except (zipfile.BadZipFile, KeyError, NotImplementedError, EOFError) as error:
+        except (
+            zipfile.BadZipFile, zlib.error, lzma.LZMAError, KeyError, NotImplementedError, EOFError
+        ) as error:  # fmt: skip
             raise ValueError(error.args[0] if error.args else "it is cut off") from error
         threads = threads or min(_MOST_THREADS, _processors())
         with without_native_notices():
-            self._palm = _Network(palm, threads, {(_guesses(), _PALM_VALUES), (_guesses(), 1)})
-            self._keypoints = _Network(keypoints, threads, {(3 * NUM_KEYPOINTS,), (1,)})
+            self._palm = _Network(palm, threads, [(len(_CELLS), _PALM_VALUES), (len(_CELLS), 1)])
+            points = (3 * NUM_KEYPOINTS,)
+            self._keypoints = _Network(keypoints, threads, [points, (1,), (1,), points])
         self.palm_input_px, self.hand_input_px = self._palm.side_px, self._keypoints.side_px
 
     def palms(self, image: np.ndarray, least_score: float) -> list[Palm]:
@@ -115,16 +120,17 @@ class HandNetworks:
 class _Network:
     """A network that takes one RGB image of values from 0 to 1."""
 
-    def __init__(self, content: bytes, threads: int, output_shapes: set[tuple[int, ...]]) -> None:
+    def __init__(self, content: bytes, threads: int, output_shapes: list[tuple[int, ...]]) -> None:
         self._interpreter = Interpreter(model_content=content, num_threads=threads)
         self._interpreter.allocate_tensors()
         (given,) = self._interpreter.get_input_details()
         # Their names tell which is which: Identity, Identity_1 and so on.
         outputs = sorted(self._interpreter.get_output_details(), key=lambda output: output["name"])
-        shapes = {tuple(int(size) for size in output["shape"][1:]) for output in outputs}
+        shapes = [tuple(int(size) for size in output["shape"][1:]) for output in outputs]
         shape = tuple(int(size) for size in given["shape"])
-        if shapes != output_shapes or len(shape) != 4 or shape[3] != 3:
-            raise ValueError(f"a network in it takes {shape} and gives {sorted(shapes)}")
+        is_image = len(shape) == 4 and shape == (1, shape[1], shape[1], 3) and given["dtype"] == np.float32
+        if shapes != output_shapes or not is_image:
+            raise ValueError(f"a network in it takes {shape} and gives {shapes}, not {output_shapes}")
         self._input, self._outputs = given["index"], [output["index"] for output in outputs]
         self.side_px = shape[1]
 
@@ -168,10 +174,6 @@ def _cells() -> np.ndarray:
 
 
 _CELLS = _cells()
-
-
-def _guesses() -> int:
-    return len(_CELLS)
 
 
 def _processors() -> int:

@@ -15,10 +15,13 @@ from app.opencv import cv2
 
 # Fingertips are left out: they would make the square breathe with every bend of a finger.
 _FRAMING = (0, 1, 2, 3, 5, 6, 9, 10, 13, 14, 17, 18)
-_WRIST, _INDEX_PIP, _MIDDLE_PIP, _RING_PIP = 0, 6, 10, 14
+_WRIST, _INDEX_MCP, _MIDDLE_MCP, _RING_MCP = 0, 5, 9, 13  # bent fingers do not turn it
 # How many times the longer side of what is framed, and moved up by how many of its heights.
 _OF_KEYPOINTS_SIDES, _OF_KEYPOINTS_UP = 2.0, 0.1
 _OF_PALM_SIDES, _OF_PALM_UP = 2.6, 0.5
+# MediaPipe's squares of palms are turned by this much: its graph takes the right angle, 90°, for 90 radians.
+# What was learnt from its keypoints has been learnt from such squares.
+_OF_PALM_TURN_RAD = 90.0 - math.pi / 2.0 - 28.0 * math.pi
 _LEAST_SIDE_PX = 2.0  # a smaller square shows nothing
 
 
@@ -39,8 +42,8 @@ class HandRegion:
     @staticmethod
     def of_keypoints(keypoints_px: np.ndarray) -> HandRegion | None:
         """Where a hand with these (21,2) keypoints is looked for next; None if they lie in a point."""
-        knuckles_px = keypoints_px[[_INDEX_PIP, _RING_PIP]].mean(axis=0)
-        up_px = (knuckles_px + keypoints_px[_MIDDLE_PIP]) / 2.0 - keypoints_px[_WRIST]
+        beside_px = keypoints_px[[_INDEX_MCP, _RING_MCP]].mean(axis=0)
+        up_px = (beside_px + keypoints_px[_MIDDLE_MCP]) / 2.0 - keypoints_px[_WRIST]
         turn_rad = _clockwise(up_px)
         axes = _axes(turn_rad)
         along = keypoints_px[list(_FRAMING)] @ axes
@@ -59,7 +62,7 @@ class HandRegion:
             centre_px, size_px: (2,) the palm's upright box.
             wrist_px, middle_px: (2,) wrist and knuckle of the middle finger.
         """
-        turn_rad = _clockwise(middle_px - wrist_px)
+        turn_rad = _clockwise(middle_px - wrist_px) + _OF_PALM_TURN_RAD
         centre = centre_px + _axes(turn_rad) @ (0.0, -_OF_PALM_UP * size_px[1])
         return _region(centre, _OF_PALM_SIDES * float(size_px.max()), turn_rad)
 
@@ -73,8 +76,8 @@ class HandRegion:
         """(2,2) orthonormal; columns are the square's right and down in the image."""
         return _axes(self.turn_rad)
 
-    def crop(self, image: np.ndarray, size_px: int) -> np.ndarray:
-        """(size_px,size_px,C) what the square shows, black outside the image."""
+    def crop(self, image: np.ndarray, size_px: int, border: int = cv2.BORDER_REPLICATE) -> np.ndarray:
+        """(size_px,size_px,C) what the square shows, beyond the image's edge by OpenCV's `border`."""
         scale = self.axes * (self.side_px / size_px)
         corner_px = self.centre_px - self.axes @ np.full(2, self.side_px / 2.0)
         return cv2.warpAffine(
@@ -82,13 +85,13 @@ class HandRegion:
             np.hstack([scale, corner_px[:, None]]),
             (size_px, size_px),
             flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-            borderMode=cv2.BORDER_CONSTANT,
+            borderMode=border,
         )
 
     def resized(self, old_px: tuple[int, int], new_px: tuple[int, int]) -> HandRegion:
         """The same place where an image of `old_px` (width, height) pixels has been resized to `new_px`."""
-        scale = np.asarray(new_px) / np.asarray(old_px)
-        return HandRegion(self.centre_px * scale, self.side_px * float(scale[0]), self.turn_rad)
+        scale = new_px[0] / old_px[0]
+        return HandRegion(self.centre_px * scale, self.side_px * scale, self.turn_rad)
 
     def to_image(self, shares: np.ndarray) -> np.ndarray:
         """(…,2) image pixels of points given as shares (…,2) of the sides from the upper left corner."""

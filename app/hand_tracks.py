@@ -8,6 +8,7 @@ each hand is followed by its place in the image, and its label is a vote: the su
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -146,13 +147,18 @@ def _continued(track: Track, t_ns: int, gap_s: float, detection: Detection) -> T
     return Track(track.number, min(track.t_first_ns, t_ns), t_ns, vote, detection)
 
 
+def is_among(detection: Detection, others: Iterable[Detection]) -> bool:
+    """Whether one of `others`, in the same frame, is the same hand found twice."""
+    return any(
+        np.linalg.norm(detection.keypoints_px - other.keypoints_px, axis=1).mean()
+        <= SAME_HAND_SIZES * other.size_px
+        for other in others
+    )
+
+
 def _without_duplicates(detections: list[Detection]) -> list[Detection]:
     kept: list[Detection] = []
     for detection in sorted(detections, key=lambda d: -d.score):
-        apart = [
-            np.linalg.norm(detection.keypoints_px - other.keypoints_px, axis=1).mean() / other.size_px
-            for other in kept
-        ]
-        if all(distance > SAME_HAND_SIZES for distance in apart):
+        if not is_among(detection, kept):
             kept.append(detection)
     return kept

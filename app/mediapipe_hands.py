@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import nullcontext
 from typing import Any
 
 import mediapipe as mp
@@ -35,6 +36,7 @@ class MediaPipeHands:
         self._landmarkers: dict[int, Any] = {}  # by the number of hands searched for
         self._t_last_ms: dict[int, int] = {}
         self._t_start_ns: int | None = None
+        self._seen_any = False
         self._landmarker(num_hands)
 
     def find(self, image: np.ndarray, num_hands: int, t_capture_ns: int) -> list[Detection]:
@@ -51,8 +53,10 @@ class MediaPipeHands:
         rgb = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_BGR2RGB)
         landmarker = self._landmarker(num_hands)
         t_ms = self._next_t_ms(num_hands, t_capture_ns)
-        with without_native_notices():
+        # The last start-up notice comes with the first hand.
+        with nullcontext() if self._seen_any else without_native_notices():
             result = landmarker.detect_for_video(mp.Image(image_format=mp.ImageFormat.SRGB, data=rgb), t_ms)
+        self._seen_any = self._seen_any or bool(result.hand_landmarks)
         height, width = image.shape[:2]
         return _detections(result, (width, height))
 

@@ -1,4 +1,4 @@
-"""Keeps MediaPipe's native log lines off the user's terminal, and nothing else.
+"""Keeps MediaPipe's and LiteRT's native log lines off the user's terminal, and nothing else.
 
 MediaPipe writes a few start-up notices straight to file descriptor 2 before its logging can be configured, so
 no environment variable stops them. A filter that simply closed the descriptor would also lose what other

@@ -54,7 +54,7 @@ class TeleopSettings:
     """Where posebert's network is computed: cuda and tensorrt need an NVIDIA GPU and requirements-gpu.txt;
     auto takes the fastest that gives the CPU's poses, and goes on with the CPU if that fails."""
     detector_device: Literal["cpu", "gpu"] = "cpu"
-    """Where MediaPipe finds hands; where it cannot use the GPU, a word tells so and the CPU does it."""
+    """Where hands are looked for; where MediaPipe cannot use the GPU, a word tells so and the CPU does it."""
     mirror: bool = False
     """The source shows a mirror image, as selfie cameras do."""
     headless: bool = False

@@ -98,5 +98,5 @@ def test_what_mediapipe_says_becomes_detections(monkeypatch, hand_landmarker_ass
     with HandDetector(hand_landmarker_asset) as on_cpu:
         same = on_cpu.detect(hand_frame)["right"]
     assert seen.detected
-    assert abs(seen.keypoints_px - same.keypoints_px).mean() < 5.0
-    assert abs(seen.keypoints_m - same.keypoints_m).mean() < 0.02  # the first sight of a hand is a rough one
+    assert abs(seen.keypoints_px - same.keypoints_px).mean() < 0.3
+    assert abs(seen.keypoints_m - same.keypoints_m).mean() < 0.001

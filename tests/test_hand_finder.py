@@ -89,10 +89,7 @@ def difference(one: Detection, other: Detection) -> tuple[float, float, float]:
 
 
 def assert_alike(images: list[np.ndarray], one: Find, other: Find) -> None:
-    """The same hands in all but a few frames.
-
-    Not to the last bit, as both cut squares out of the image in their own way, and the network feels it.
-    """
+    """The same hands in the same frames; not to the last bit, as each cuts them out with its own rounding."""
     same_count, same_label, differences = [], [], []
     for image in images:
         found, expected = one(image), other(image)
@@ -104,15 +101,9 @@ def assert_alike(images: list[np.ndarray], one: Find, other: Find) -> None:
                 differences.append(difference(nearest, detection))
     assert np.mean(same_count) >= 0.95
     assert len(differences) > 0.3 * len(images)
-    assert np.mean(same_label) >= 0.97
-    print(
-        np.median(differences, axis=0),
-        np.percentile(differences, 95, axis=0),
-        np.mean(same_count),
-        np.mean(same_label),
-    )
-    assert (np.median(differences, axis=0) < (0.01, 0.02, 0.008)).all()
-    assert (np.percentile(differences, 95, axis=0) < (0.04, 0.06, 0.02)).all()
+    assert np.mean(same_label) >= 0.98
+    assert (np.median(differences, axis=0) < (0.002, 0.005, 0.0015)).all()
+    assert (np.percentile(differences, 95, axis=0) < (0.01, 0.04, 0.006)).all()
 
 
 def beside_its_mirror_image(image: np.ndarray) -> np.ndarray:
@@ -152,6 +143,11 @@ def test_two_rendered_hands_are_found_as_by_mediapipe(model, rendered, mediapipe
 @pytest.mark.parametrize("clip", ["hand_counting.mp4", "hand_person_a.mp4", "hand_stereo_cam0.mp4"])
 def test_filmed_hands_are_found_as_by_mediapipe(model, shared_data, mediapipe_of, clip, num_hands):
     assert_alike(images_of(shared_data / "video" / clip, 60), ours(model, num_hands), mediapipe_of(num_hands))
+
+
+def test_hands_at_the_edge_of_the_image_are_found_as_by_mediapipe(model, rendered, mediapipe_of):
+    cut = [np.ascontiguousarray(image[:, 260:]) for image in rendered[20:100]]
+    assert_alike(cut, ours(model, 1), mediapipe_of(1))
 
 
 def test_one_hand_is_not_found_twice(model, rendered):
@@ -206,9 +202,10 @@ class Scripted:
         return self.hands.pop(0)
 
 
-def palm_at(x: float, size: float = 0.1) -> Palm:
+def palm_at(x: float, size: float = 0.1, turn_rad: float = 0.0) -> Palm:
+    """A palm whose square is turned by `turn_rad`; MediaPipe turns it by 0.4646 from where fingers point."""
     points = np.tile([x, 0.5], (7, 1))
-    points[2, 1] -= size / 2.0
+    points[2] += size / 2.0 * np.array([np.sin(turn_rad - 0.4646), -np.cos(turn_rad - 0.4646)])
     return Palm(np.array([x, 0.5]), np.full(2, size), points, 0.9)
 
 
@@ -221,7 +218,7 @@ def hand(presence: float = 0.9, right: float = 0.8, spoilt: bool = False) -> Han
 
 def scripted(monkeypatch: pytest.MonkeyPatch, palms: list[Palm], hands: list[HandKeypoints]) -> Any:
     networks = Scripted(palms, hands)
-    monkeypatch.setattr("app.hand_finder.HandNetworks", lambda content: networks)
+    monkeypatch.setattr("app.hand_finder.HandNetworks", lambda content, threads: networks)
     finder = HandFinder(b"")
     image = np.zeros((400, 400, 3), np.uint8)
     return networks, lambda num_hands, t_ns=0: finder.find(image, num_hands, t_ns)
@@ -246,13 +243,33 @@ def test_no_more_hands_than_asked_for(monkeypatch):
 
 @pytest.mark.parametrize(
     "bad",
-    [hand(presence=0.49), hand(presence=float("nan")), hand(spoilt=True)],
-    ids=["absent", "nan", "spoilt"],
+    [hand(presence=0.49), hand(presence=float("nan")), hand(spoilt=True), hand(right=float("nan"))],
+    ids=["absent", "nan", "spoilt", "no side"],
 )
 def test_what_is_no_hand_is_not_followed(monkeypatch, bad):
     networks, find = scripted(monkeypatch, [palm_at(0.5)], [hand(), bad, hand()])
     assert [len(find(1)) for _ in range(3)] == [1, 0, 1]
     assert networks.searches == 2
+
+
+def test_two_that_come_upon_one_hand_are_one_and_the_other_is_searched(monkeypatch):
+    one, other = palm_at(0.3, 0.08), palm_at(0.6, 0.08)
+    stays, strays = hand(), hand()
+    # The second square's network sees the first one's hand.
+    strays.shares[:] = stays.shares + (0.3 - 0.6) / (2.6 * 0.08)
+    strays.shares[:, 1] = stays.shares[:, 1]
+    networks, find = scripted(monkeypatch, [one, other], [stays, strays, hand(), hand()])
+    assert len(find(2)) == 1
+    assert len(find(2)) == 2
+    assert networks.searches == 2
+
+
+def test_a_hand_is_followed_through_a_change_of_resolution_and_searched_after_one_of_shape(monkeypatch):
+    networks, _ = scripted(monkeypatch, [palm_at(0.5)], [hand() for _ in range(4)])
+    finder = HandFinder(b"")
+    for height, width, searches in ((480, 640, 1), (240, 320, 1), (720, 1280, 2), (720, 1280, 2)):
+        assert len(finder.find(np.zeros((height, width, 3), np.uint8), 1, 0)) == 1
+        assert networks.searches == searches
 
 
 def test_a_left_hand_is_as_sure_as_it_is_not_right(monkeypatch):
@@ -262,14 +279,12 @@ def test_a_left_hand_is_as_sure_as_it_is_not_right(monkeypatch):
 
 
 def test_keypoints_begin_at_the_wrist_and_are_turned_with_the_square(monkeypatch):
-    sideways = palm_at(0.5)
-    sideways.points[2] = sideways.points[0] + (0.05, 0.0)  # fingers to the right
-    seen = hand()
+    sideways, seen = palm_at(0.5, turn_rad=np.pi / 2.0), hand()
     _, find = scripted(monkeypatch, [sideways], [seen])
     (found,) = find(1)
     relative_m = seen.world_m - seen.world_m[0]
-    np.testing.assert_allclose(found.keypoints_m[:, 0], -relative_m[:, 1], atol=1e-12)
-    np.testing.assert_allclose(found.keypoints_m[:, 1], relative_m[:, 0], atol=1e-12)
+    np.testing.assert_allclose(found.keypoints_m[:, 0], -relative_m[:, 1], atol=1e-4)
+    np.testing.assert_allclose(found.keypoints_m[:, 1], relative_m[:, 0], atol=1e-4)
     np.testing.assert_allclose(found.keypoints_m[:, 2], relative_m[:, 2], atol=1e-12)
 
 
@@ -286,23 +301,30 @@ def test_overlapping_guesses_are_one_palm_between_them():
 # --- unusable files -----------------------------------------------------------------------------------------
 
 
-def packed(members: dict[str, bytes]) -> bytes:
+def packed(members: dict[str, bytes], compression: int = zipfile.ZIP_STORED) -> bytes:
     content = io.BytesIO()
-    with zipfile.ZipFile(content, "w") as archive:
+    with zipfile.ZipFile(content, "w", compression) as archive:
         for name, member in members.items():
             archive.writestr(name, member)
     return content.getvalue()
+
+
+def with_a_byte_changed(content: bytes, place: int = 500_000) -> bytes:
+    return content[:place] + bytes([content[place] ^ 0xFF]) + content[place + 1 :]
 
 
 def test_files_that_are_no_hand_landmarker_say_so(model):
     with zipfile.ZipFile(io.BytesIO(model)) as archive:
         palm, keypoints = (archive.read(name) for name in archive.namelist()[:2])
     names = ("hand_detector.tflite", "hand_landmarks_detector.tflite")
+    deflated = packed({names[0]: palm, names[1]: keypoints}, zipfile.ZIP_DEFLATED)
+    HandNetworks(deflated)
     broken = {
+        "deflated, a byte changed": with_a_byte_changed(deflated),
         "nothing": b"",
         "no archive": b"no model" * 100,
         "cut off": model[: len(model) // 2],
-        "a byte changed": model[:500_000] + bytes([model[500_000] ^ 0xFF]) + model[500_001:],
+        "a byte changed": with_a_byte_changed(model),
         "empty archive": packed({}),
         "one network": packed({names[0]: palm}),
         "no networks": packed(dict.fromkeys(names, b"x" * 64)),

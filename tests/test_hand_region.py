@@ -64,13 +64,20 @@ def test_fingertips_do_not_change_the_square():
     np.testing.assert_array_equal(region_of(200.0 * bent).centre_px, region_of(200.0 * HAND).centre_px)
 
 
+def test_bent_fingers_do_not_turn_the_square():
+    bent = HAND.copy()
+    bent[[6, 10, 14, 18]] += (0.3, 0.2)
+    assert region_of(200.0 * bent).turn_rad == region_of(200.0 * HAND).turn_rad
+
+
 def test_a_palm_frames_the_hand_above_it():
     region = HandRegion.of_palm(
         np.array([320.0, 300.0]), np.array([80.0, 80.0]), np.array([320.0, 340.0]), np.array([320.0, 260.0])
     )
     assert region is not None
-    assert region.turn_rad == 0.0
-    np.testing.assert_allclose(region.centre_px, (320.0, 260.0))
+    assert region.turn_rad == pytest.approx(0.4646, abs=1e-4)  # as MediaPipe's
+    up_px = turned(np.array([0.0, -40.0]), 0.4646)
+    np.testing.assert_allclose(region.centre_px, np.array([320.0, 300.0]) + up_px, atol=0.01)
     assert region.side_px == pytest.approx(208.0)
 
 
@@ -94,8 +101,10 @@ def test_points_found_in_the_crop_are_put_where_they_are_in_the_image(turn_deg):
     np.testing.assert_allclose(region.to_image(found), spot_px, atol=0.5)
 
 
-def test_outside_the_image_the_crop_is_black():
-    crop = HandRegion(np.array([0.0, 0.0]), 100.0, 0.0).crop(np.full((80, 80, 3), 200, np.uint8), 50)
+def test_outside_the_image_its_edge_goes_on_or_it_is_black():
+    corner, image = HandRegion(np.array([0.0, 0.0]), 100.0, 0.0), np.full((80, 80, 3), 200, np.uint8)
+    assert (corner.crop(image, 50) == 200).all()
+    crop = corner.crop(image, 50, cv2.BORDER_CONSTANT)
     assert (crop[:24] == 0).all()
     assert (crop[:, :24] == 0).all()
     assert (crop[26:, 26:] == 200).all()

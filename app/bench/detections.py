@@ -76,7 +76,8 @@ def observe_video(path: Path) -> tuple[Observation, ...]:
 def _key(path: Path) -> str:
     """Changes with the file and with anything the answer depends on."""
     about = path.stat()
-    runtime = package_versions().get("ai-edge-litert")
+    versions = package_versions()
+    runtime = [versions.get(package) for package in ("ai-edge-litert", "opencv-contrib-python")]
     parts = [f"{about.st_size} {about.st_mtime_ns} {runtime}".encode()]
     modules = (detector, hand_finder, hand_networks, hand_region, hand_tracks)
     for source in (resolve_hand_landmarker(None), *(Path(str(module.__file__)) for module in modules)):

@@ -35,7 +35,7 @@ The bending of the index finger, each pipeline on the scale of what its own reta
 
 STAGES = """\
 Milliseconds. *capture*: how old a frame is when it is taken up. *Age*: from capture until the joint targets
-leave. *Late*: older than {late:g} ms then. MediaPipe's time depends on whether it tracks a hand or searches
+leave. *Late*: older than {late:g} ms then. A detector's time depends on whether it follows a hand or searches
 for one.
 """
 
