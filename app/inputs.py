@@ -84,7 +84,9 @@ def open_live(
     if is_recording(recording):
         calibration = _recorded_calibration(read_meta(recording).run, settings)
     else:
-        calibration = RunCalibration.load(settings.source, source.live, settings.operator, settings.hands)
+        calibration = RunCalibration.load(
+            settings.source, source.live, settings.robot, settings.operator, settings.hands
+        )
     # Only the rendered camera knows the truth; where it loops nobody asks for it.
     truth = getattr(source, "truth", None) if headless else None
     return Inputs(

@@ -28,19 +28,22 @@ class RunCalibration:
     operators: dict[Hand, OperatorCalibration] = field(default_factory=dict)
 
     @staticmethod
-    def load(source: str, live: bool, operator: str | None, hands: Sequence[Hand]) -> RunCalibration:
+    def load(
+        source: str, live: bool, robot: str, operator: str | None, hands: Sequence[Hand]
+    ) -> RunCalibration:
         """What was calibrated on this machine.
 
         Args:
             source: as `--source` names it.
             live: whether it is a camera: files carry the true times of their frames.
+            robot: as `--robot` names it.
             operator: whose hands drive; None is anybody.
             hands: which of them.
 
         Raises:
             CalibrationError: a file of it is damaged, or there is no such operator.
         """
-        delays = load_delays().for_source(live)
+        delays = load_delays(robot).for_source(live)
         return RunCalibration(delays, load_camera(source), load_operators(operator, hands))
 
     def plain(self) -> dict[str, Any]:

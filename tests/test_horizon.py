@@ -90,13 +90,39 @@ def test_only_cameras_are_late():
 
 def test_delays_survive_on_disk_and_absence_is_no_error(tmp_path):
     path = tmp_path / "deep" / "delays.json"
-    assert load_delays(path) == Delays()
-    assert load_delays(save_delays(Delays(33.0, None), path)) == Delays(33.0, None)
+    assert load_delays("sim", path) == Delays()
+    assert load_delays("sim", save_delays(Delays(33.0, None), "sim", path)) == Delays(33.0, None)
 
 
-@pytest.mark.parametrize("content", ["{", "[1]", '{"camera_ms": "soon"}', '{"camera_ms": -1}', '{"lens": 1}'])
+def test_each_robot_has_a_delay_of_its_own(tmp_path):
+    path, metal = tmp_path / "delays.json", "tcp://192.168.0.7:5555"
+    save_delays(Delays(33.0, 40.0), metal, path)
+    save_delays(Delays(33.0, 16.0), "sim", path)
+    assert load_delays(metal, path) == Delays(33.0, 40.0)
+    assert load_delays("sim", path) == Delays(33.0, 16.0)
+    assert load_delays("tcp://elsewhere:5555", path) == Delays(33.0, None)
+    save_delays(Delays(31.0, None), "none", path)  # the camera alone was measured
+    assert load_delays(metal, path) == Delays(31.0, 40.0)
+
+
+def test_a_delay_from_before_robots_had_their_own_is_of_any_robot(tmp_path):
+    path = tmp_path / "delays.json"
+    path.write_text('{"camera_ms": 33.0, "actuator_ms": 25.0}')
+    save_delays(Delays(33.0, 16.0), "sim", path)
+    assert load_delays("tcp://localhost:5555", path) == Delays(33.0, 25.0)
+    assert load_delays("sim", path) == Delays(33.0, 16.0)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *("{", "[1]", '{"camera_ms": "soon"}', '{"camera_ms": -1}', '{"lens": 1}', '{"actuator_ms": -1}'),
+        *('{"actuator_ms": {"sim": "late"}}', '{"actuator_ms": {"sim": 9999}}', '{"actuator_ms": [1]}'),
+        '{"actuator_ms": {"sim": null}}',
+    ],
+)
 def test_a_file_that_holds_no_delays_is_refused_in_one_sentence(tmp_path, content):
     path = tmp_path / "delays.json"
     path.write_text(content)
     with pytest.raises(CalibrationError, match="delete it, or give camera_ms, actuator_ms"):
-        load_delays(path)
+        load_delays("sim", path)

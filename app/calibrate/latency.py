@@ -38,7 +38,7 @@ def run_latency(settings: LatencyCalibrationSettings, path: Path | None = None) 
         AppError, CalibrationError, RobotError: nothing was saved; one sentence says why.
     """
     settings.check()
-    before = load_delays(path)
+    before = load_delays(settings.robot, path)
     if not settings.robot_only and not has_display():
         raise AppError(
             "no display to show the pattern on (neither DISPLAY nor WAYLAND_DISPLAY is set); run this on a "
@@ -58,7 +58,7 @@ def run_latency(settings: LatencyCalibrationSettings, path: Path | None = None) 
         if not settings.camera_only:
             delays, said = _measure_robot(settings, delays, interrupt)
             lines += said
-    where = save_delays(delays, path)
+    where = save_delays(delays, settings.robot, path)
     return [*lines, _saved(before, delays, where)]
 
 

@@ -62,6 +62,11 @@ class Stage:
     def __init__(self) -> None:
         self._simulation = spawn_simulation("right")
 
+    @property
+    def robot(self) -> str:
+        """As `--robot` names it."""
+        return str(self._simulation.endpoint)
+
     def play(
         self, contestant: Contestant, source: str, seconds: float, truth: Path | None = None,
         max_frames: int | None = None,
