@@ -51,6 +51,10 @@ class ForesightConfig:
             soon.
         fading: share of the speed that is left after each slot ahead.
         slots: motion is carried on for so long; then the network's own future goes on from there.
+        gap_fading, gap_most_rad: the same of the estimate itself where nothing more is seen. It is carried on
+            for as long as gaps are bridged: moving hands that are lost from sight seldom stop, and an image
+            that freezes looks broken. Chosen on validation clips, where in gaps of ten frames it comes nearer
+            to the truth for that, and goes two fifths of the hand's way instead of one fifth.
         judged_slots: how far ahead what was foreseen is compared with what came.
         memory_slots: for how long that counts.
         doubt_rad2: of the prior, as a squared motion: a part that hardly moved is trusted as before.
@@ -66,6 +70,8 @@ class ForesightConfig:
     most_rad: float = 0.25
     fading: float = 0.8
     slots: int = 2
+    gap_fading: float = 0.95
+    gap_most_rad: float = 0.5
     judged_slots: int = 2
     memory_slots: float = 33.0
     doubt_rad2: float = 0.3
@@ -131,17 +137,18 @@ class Foresight:
         fresh = self._at(t_ns - 2 * SLOT_PERIOD_NS) is None
         now = self._steadied(t_ns, hand, np.ones(7) if fresh else moving)
         going = (carried_on * self.trust)[_PART] * motion
-        ahead = np.minimum(np.arange(len(poses.t_ns)), config.slots)
-        own = (1.0 - config.fading**ahead) / (1.0 - config.fading)
-        led = config.reach * (own + config.late_slots)
+        ahead = (poses.t_ns - t_ns) / SLOT_PERIOD_NS
+        led = config.reach * (_faded(np.minimum(ahead, config.slots), config.fading) + config.late_slots)
         led[0] = 0.0
+        own = _faded(ahead, config.gap_fading)
         # Beyond that the network knows better: what it adds from there on is added here, too.
-        end = min(config.slots, len(ahead) - 1)
+        end = min(config.slots, len(ahead) - 1)  # the first instants are one slot apart
         after = np.maximum(np.arange(len(ahead)), end)
         onward = poses.rotations[after] @ np.swapaxes(poses.rotations[end], -1, -2)
         onward_m = poses.wrist_m[after] - poses.wrist_m[end]
 
-        moved = _no_further(np.concatenate([led, own])[:, None] * going, config.most_rad)
+        most_rad = np.repeat([config.most_rad, config.gap_most_rad], len(ahead))
+        moved = _no_further(np.concatenate([led, own])[:, None] * going, most_rad)
         turns = matrix_from_axis_angle(moved[:, :48].reshape(2, -1, 16, 3))
         rotations = onward @ turns @ now[0]
         wrist_m = now[1] + _PLACE_UNITS_M * moved[:, 48:].reshape(2, -1, 3) + onward_m
@@ -189,10 +196,15 @@ class Foresight:
         return hand
 
 
-def _no_further(motions: np.ndarray, most_rad: float) -> np.ndarray:
-    """Motions (K,51) shortened, part by part, so that none is longer than `most_rad`, short ones hardly."""
+def _faded(slots: np.ndarray, fading: float) -> np.ndarray:
+    """How many slots' way is gone in so many slots (K,) if the speed fades by that factor in each."""
+    return np.asarray((1.0 - fading**slots) / (1.0 - fading))
+
+
+def _no_further(motions: np.ndarray, most_rad: np.ndarray) -> np.ndarray:
+    """Motions (K,51) shortened part by part: none is longer than `most_rad` (K,), short ones hardly are."""
     length2 = _per_part(motions, motions) / _SIZE
-    return motions / np.sqrt(1.0 + length2 / most_rad**2)[:, _PART]
+    return motions / np.sqrt(1.0 + length2 / most_rad[:, None] ** 2)[:, _PART]
 
 
 def _moved(start: Hand, motion: np.ndarray) -> Hand:

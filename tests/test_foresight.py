@@ -127,6 +127,18 @@ def test_a_pause_without_sight_ends_the_motion_but_not_the_trust():
     np.testing.assert_array_equal(foresight.trust, 1.0)
 
 
+def test_what_moves_goes_on_through_a_gap_ever_slower_and_what_rests_stays():
+    moving, resting = Foresight(), Foresight()
+    for i in range(20):
+        _, goes_on = moving.look(poses_at(i * SLOT_PERIOD_NS, 0.03 * i))
+        _, stays = resting.look(poses_at(i * SLOT_PERIOD_NS, 0.3))
+    steps = np.diff(bend(goes_on))
+    assert (steps > 0.0).all()
+    assert (np.diff(steps) < 0.0).all()
+    assert 0.1 < steps[:10].sum() < 0.3, "of the 0.3 rad that it would go in ten slots"
+    np.testing.assert_allclose(bend(stays), 0.3, atol=1e-6)
+
+
 def test_the_estimate_goes_on_without_a_jump_beside_what_is_led():
     foresight = Foresight()
     for i in range(20):
