@@ -59,7 +59,7 @@ def demo() -> list[Beat]:
 
 
 def visit() -> list[Beat]:
-    """What a visitor of a booth does, about 36 s: comes, holds a palm up, plays as in `demo`, and leaves.
+    """What a visitor of a booth does, about 32 s: comes, holds a palm up, plays as in `demo`, and leaves.
 
     Nobody is there for long enough that the robot goes home and is free again.
     """
