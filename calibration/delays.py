@@ -58,7 +58,7 @@ def load_delays(robot: str, path: Path | None = None) -> Delays:
     """
     path = delays_path() if path is None else path
     camera_ms, by_robot = _read(path)
-    return Delays(camera_ms, by_robot.get(robot, by_robot.get(ANY_ROBOT)))
+    return Delays(camera_ms, _of(robot, by_robot))
 
 
 def save_delays(delays: Delays, robot: str, path: Path | None = None) -> Path:
@@ -69,7 +69,7 @@ def save_delays(delays: Delays, robot: str, path: Path | None = None) -> Path:
     """
     path = delays_path() if path is None else path
     by_robot = _read(path)[1]
-    if delays.actuator_ms is not None:
+    if delays.actuator_ms not in (None, _of(robot, by_robot)):
         by_robot[robot] = delays.actuator_ms
     content = {"camera_ms": delays.camera_ms, "actuator_ms": by_robot}
     try:
@@ -80,6 +80,11 @@ def save_delays(delays: Delays, robot: str, path: Path | None = None) -> Path:
     except OSError as error:
         raise CalibrationError(f"cannot write {path}: {error.strerror or error}") from error
     return path
+
+
+def _of(robot: str, by_robot: dict[str, float]) -> float | None:
+    """The delay of a robot, or of any where it has none of its own."""
+    return by_robot.get(robot, by_robot.get(ANY_ROBOT))
 
 
 def _read(path: Path) -> tuple[float | None, dict[str, float]]:

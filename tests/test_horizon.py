@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -108,6 +109,8 @@ def test_each_robot_has_a_delay_of_its_own(tmp_path):
 def test_a_delay_from_before_robots_had_their_own_is_of_any_robot(tmp_path):
     path = tmp_path / "delays.json"
     path.write_text('{"camera_ms": 33.0, "actuator_ms": 25.0}')
+    save_delays(Delays(31.0, 25.0), "sim", path)  # the camera alone was measured
+    assert json.loads(path.read_text())["actuator_ms"] == {"*": 25.0}
     save_delays(Delays(33.0, 16.0), "sim", path)
     assert load_delays("tcp://localhost:5555", path) == Delays(33.0, 25.0)
     assert load_delays("sim", path) == Delays(33.0, 16.0)
