@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -186,6 +188,45 @@ def test_a_frame_does_not_depend_on_what_was_rendered_before(scene: tuple[Look, 
             late = first.render(i, motion.rotations[i], motion.wrist_m[i], motion.forearm[i])
         alone = second.render(5, motion.rotations[5], motion.wrist_m[5], motion.forearm[5])
     np.testing.assert_array_equal(late, alone)
+
+
+def test_renderers_of_two_sizes_do_not_disturb_each_other(scene: tuple[Look, HandModel, Motion]) -> None:
+    look, model, motion = scene
+    small = model.scaled(0.9)
+    moment = (5, motion.rotations[5], motion.wrist_m[5], motion.forearm[5])
+    with ArmRenderer(look, model) as alone:
+        expected = alone.render(*moment)
+    with ArmRenderer(look, model) as first, ArmRenderer(look, small) as second:
+        first.render(*moment)
+        other = second.render(*moment)
+        after = first.render(*moment)
+    np.testing.assert_array_equal(after, expected)
+    assert np.abs(other.astype(int) - expected).max() > 50
+
+
+def test_memory_does_not_grow_with_the_sizes_of_hands_rendered(
+    scene: tuple[Look, HandModel, Motion],
+) -> None:
+    look, model, motion = scene
+    room = background(look)
+
+    def render(scale: float) -> None:
+        with ArmRenderer(look, model.scaled(scale), room) as renderer:
+            renderer.render(0, motion.rotations[0], motion.wrist_m[0], motion.forearm[0])
+
+    render(1.0)
+    tracemalloc.start()
+    try:
+        render(1.01)
+        gc.collect()
+        before, _ = tracemalloc.get_traced_memory()
+        for scale in (1.02, 1.03, 1.04, 1.05):
+            render(scale)
+        gc.collect()
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert after - before < 200_000  # a hand's lists are 1 MB
 
 
 def test_clip_is_rendered_once_and_complete(

@@ -64,7 +64,6 @@ class ArmRenderer:
             raise RuntimeError("OpenCV could not encode the skin texture as PNG.")
         self._texture_path.write_bytes(png.tobytes())
         self._client: int | None = None
-        self._lists: dict[int, _MeshLists] = {}
         self._texture = -1
         self._rendered = 0
 
@@ -178,10 +177,8 @@ class ArmRenderer:
         """Add one mesh to the client; meshes that change from picture to picture keep their slot."""
         pybullet = _pybullet()
         points = vertices * _TO_OPENGL
-        lists = self._lists.get(slot)
-        if lists is None or lists.faces is not mesh.faces:
-            lists = self._lists[slot] = _lists_of(slot, mesh)
-        lists.move(points, vertex_normals(points, mesh.faces))
+        lists = _lists_of(slot, mesh)
+        lists.fill(points, vertex_normals(points, mesh.faces), mesh.uv)
         shape = pybullet.createVisualShape(
             pybullet.GEOM_MESH,
             vertices=lists.vertices,
@@ -222,16 +219,15 @@ class _MeshLists:
     """
 
     def __init__(self, mesh: Mesh) -> None:
-        self.faces = mesh.faces
         self.indices: list[int] = mesh.faces.ravel().tolist()
-        self.uvs: list[list[float]] = mesh.uv.tolist()
         self.vertices = [[0.0, 0.0, 0.0] for _ in mesh.uv]
         self.normals = [[0.0, 0.0, 0.0] for _ in mesh.uv]
+        self.uvs = [[0.0, 0.0] for _ in mesh.uv]
 
-    def move(self, vertices: np.ndarray, normals: np.ndarray) -> None:
-        """Put new numbers (V,3) in."""
-        for kept, values in ((self.vertices, vertices.tolist()), (self.normals, normals.tolist())):
-            for row, value in zip(kept, values, strict=True):
+    def fill(self, vertices: np.ndarray, normals: np.ndarray, uv: np.ndarray) -> None:
+        """Put new numbers in: (V,3), (V,3) and (V,2)."""
+        for kept, values in ((self.vertices, vertices), (self.normals, normals), (self.uvs, uv)):
+            for row, value in zip(kept, values.tolist(), strict=True):
                 row[:] = value
 
 
@@ -239,14 +235,13 @@ _kept = threading.local()  # a mesh in the making is one thread's own
 
 
 def _lists_of(slot: int, mesh: Mesh) -> _MeshLists:
-    """Those that this thread gave for such a mesh in that slot before, if it did."""
+    """Those that this thread gave for such faces in that slot before, if it did."""
     if not hasattr(_kept, "lists"):
         _kept.lists = {}
-    key = (slot, mesh.faces.tobytes(), mesh.uv.tobytes())
+    key = (slot, mesh.faces.tobytes(), len(mesh.uv))
     if key not in _kept.lists:
         _kept.lists[key] = _MeshLists(mesh)
     lists: _MeshLists = _kept.lists[key]
-    lists.faces = mesh.faces
     return lists
 
 
