@@ -6,6 +6,7 @@ Runs as `python -m robot.server --hand right --port 0 [--lockstep] [--scene tabl
 from __future__ import annotations
 
 import argparse
+import contextlib
 import gc
 import json
 import logging
@@ -37,6 +38,9 @@ from robot.supervisor_config import SupervisorConfig
 
 log = logging.getLogger(__name__)
 
+# From zmq.h; PyZMQ has no name for it. Messages that are parts of ZeroMQ's receive buffers keep these whole
+# while they wait, and its heap grows a little whenever more of them wait than ever before.
+_ZERO_COPY_RECV = 10
 _STATE_PERIOD_NS = 10_000_000  # 100 Hz
 _IDLE_MS = 50  # how long a lock-step server waits before it looks whether it shall stop
 _REQUESTS_NS = 5_000_000  # share of a tick that requests may take: time enough for dozens,
@@ -88,6 +92,8 @@ def serve(
     stop = stop or threading.Event()
     keys = None if config.keys is None else read_server_keys(config.keys)
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    with contextlib.suppress(zmq.ZMQError):  # a ZeroMQ that does not know it
+        context.set(_ZERO_COPY_RECV, 0)
     try:
         sockets = bind(context, config.host, config.port, keys)
         try:
