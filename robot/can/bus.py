@@ -171,15 +171,24 @@ class CanPort:
     def _next(self, timeout_s: float) -> can.Message | None:
         try:
             return self._bus.recv(timeout=timeout_s)
-        except (ValueError, KeyError, TypeError):  # a datagram on udp_multicast that is no CAN frame at all
-            self.foreign["garbage"] += 1
-            return None
-        except (can.CanError, OSError) as error:
+        except (can.CanError, OSError, ValueError, KeyError, TypeError) as error:
+            # On udp_multicast: a datagram that is no CAN frame at all. python-can says of it what it says of
+            # a socket that failed.
+            if not isinstance(error, OSError) and self._echoes and not isinstance(error.__cause__, OSError):
+                self.foreign["garbage"] += 1
+                return None
             raise RobotError(
                 f"The CAN bus {self.settings} is gone ({_reason(error)}); check the adapter and its cable."
             ) from error
 
     def _frame(self, message: can.Message) -> Frame | None:
+        try:
+            return self._checked(message)
+        except (ValueError, TypeError):  # what is no number, as a stranger's datagram may hold
+            self.foreign["garbage"] += 1
+            return None
+
+    def _checked(self, message: can.Message) -> Frame | None:
         if message.is_error_frame:
             self.foreign["error"] += 1
         elif message.is_extended_id or message.is_fd or message.arbitration_id > MAX_ID:
