@@ -31,6 +31,7 @@ from robot.guardian_link import DEFAULT_TIMEOUT_MS
 from robot.messages import JointTrajectory
 from robot.realtime import request_realtime
 from robot.signals import end_signals
+from robot.writer import LineWriter, logging_aside
 
 log = logging.getLogger(__name__)
 
@@ -174,23 +175,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if not 0.0 <= given.move <= 0.5:
             raise RobotError(f"--move is {given.move} rad; it must be 0 to 0.5.")
-        runtime = open_allegro(settings_of(given), time.monotonic_ns())
-        try:
-            request_realtime()
-            run(runtime, given.seconds, given.move, stop, _say)
-        finally:
-            runtime.close()
+        reports = LineWriter(sys.stdout.fileno())
+        with logging_aside():
+            runtime = open_allegro(settings_of(given), time.monotonic_ns())
+            try:
+                request_realtime()
+                run(
+                    runtime, given.seconds, given.move, stop, lambda report: reports.write(json.dumps(report))
+                )
+            finally:
+                runtime.close()
+        reports.close()
         if runtime.supervisor.fault:
             raise RobotError(runtime.supervisor.fault)
     except RobotError as error:
         sys.stderr.write(f"{error}\n")
         return 1
     return 0
-
-
-def _say(report: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(report) + "\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -40,6 +40,7 @@ from robot.can.bus import BusSettings, CanPort
 from robot.can.protocol import HandProtocol
 from robot.errors import RobotError
 from robot.realtime import GUARDIAN_PRIORITY, request_realtime
+from robot.writer import logging_aside
 
 log = logging.getLogger("robot.guardian")  # also when it runs as __main__
 
@@ -246,7 +247,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         link.sendall(READY)
         link.setblocking(False)
         try:
-            guard(link, port, protocol, int(given.timeout_ms * 1e6), end)
+            with logging_aside():
+                guard(link, port, protocol, int(given.timeout_ms * 1e6), end)
         finally:
             port.close()
     return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -13,6 +14,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgpack
 import pytest
 
 from robot.can import Frame, ProtocolV4
@@ -24,8 +26,16 @@ from robot.guardian import BEAT_POWERED, BEAT_UNPOWERED, FIRED, GOODBYE, Heartbe
 from robot.guardian_link import GuardianLink, GuardianSettings
 
 MS = 1_000_000
+ROOT = Path(__file__).resolve().parent.parent
 STOP = [str(frame) for frame in ProtocolV4().stop_frames()]
 PATIENT_MS = 1000.0  # so that only what a test does makes the guardian act, however busy the machine is
+
+# As python-can writes one into a datagram.
+_A_FRAME = {
+    "timestamp": 0.0, "arbitration_id": 1, "is_extended_id": False, "is_remote_frame": False,
+    "is_error_frame": False, "channel": None, "dlc": 0, "data": b"", "is_fd": False, "bitrate_switch": False,
+    "error_state_indicator": False,
+}  # fmt: skip
 
 # -- judgement
 # ---------------------------------------------------------------------------------------------------------
@@ -165,6 +175,63 @@ def test_a_guardian_does_not_give_up_while_the_bus_refuses(
     assert said[1] == "the server is gone; the hand was stopped"
 
 
+_ON_A_REFUSING_BUS = """
+import sys
+import robot.guardian as guardian
+from robot.errors import RobotError
+
+class Port:
+    def __init__(self, *_arguments, **_options):
+        self.asked = 0
+    def send(self, frame, t_ns=0):
+        self.asked += 1
+        if self.asked <= 50:
+            raise RobotError("The bus is off.")
+        sys.stdout.write("stopped\\n")
+        sys.stdout.flush()
+    def close(self):
+        pass
+
+guardian.CanPort = Port
+sys.exit(guardian.main(["--interface", "none", "--port", sys.argv[1], "--timeout-ms", "1000"]))
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="fills a pipe of this size")
+def test_a_guardian_whose_log_nobody_reads_goes_on_stopping() -> None:
+    unread, full = os.pipe()
+    os.set_blocking(full, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(full, bytes(4096))
+    os.set_blocking(full, True)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(20.0)
+        process = subprocess.Popen(
+            [sys.executable, "-c", _ON_A_REFUSING_BUS, str(listener.getsockname()[1])],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=full, text=True, cwd=ROOT,
+        )  # fmt: skip
+        try:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            process.stdin.write("token\n")
+            process.stdin.flush()
+            link, _ = listener.accept()
+            link.settimeout(20.0)
+            assert link.recv(100).startswith(b"token")
+            link.close()  # the server is gone
+            watch = threading.Timer(20.0, process.kill)
+            watch.start()
+            assert process.stdout.readline() == "stopped\n"
+            assert process.wait() == 0
+            watch.cancel()
+        finally:
+            process.kill()
+            process.wait()
+            os.close(unread)
+            os.close(full)
+
+
 def test_a_guardian_says_that_a_silent_servers_hand_was_stopped_only_when_it_was(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -272,6 +339,36 @@ def test_a_bus_that_hands_frames_back_does_so_unnoticed(bus: BusSettings) -> Non
     finally:
         one.close()
         other.close()
+
+
+@pytest.mark.parametrize(
+    "datagram",
+    [
+        b"hello",
+        b"",
+        msgpack.packb([1, 2]),
+        msgpack.packb({**_A_FRAME, "arbitration_id": float("nan")}),
+        msgpack.packb({**_A_FRAME, "is_remote_frame": [1]}),
+        msgpack.packb({**_A_FRAME, "is_remote_frame": {"a": 1}}),
+    ],
+)
+def test_a_datagram_that_is_no_frame_is_passed_over(bus: BusSettings, datagram: bytes) -> None:
+    group, _, port = bus.resolved_channel.partition(":")
+    ours, theirs = CanPort(bus), CanPort(bus)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+        stranger.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, 0)
+        stranger.sendto(datagram, (group, int(port)))
+    good = Frame(0x123, b"good", False)
+    theirs.send(good)
+    heard: list[Frame] = []
+    deadline_s = time.monotonic() + 10.0
+    while good not in heard and time.monotonic() < deadline_s:
+        heard += ours.receive()
+        time.sleep(0.005)
+    assert heard == [good]
+    assert ours.foreign["garbage"] == 1
+    ours.close()
+    theirs.close()
 
 
 def test_the_hand_loses_its_torque_when_its_server_is_killed(
