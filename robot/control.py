@@ -38,9 +38,8 @@ def answer(frames: list[bytes], runtime: RobotRuntime | AllegroRuntime, t_ns: in
 
 def _request(frames: list[bytes]) -> dict[str, Any]:
     if len(frames) != 1 or len(frames[0]) > MAX_REQUEST_BYTES:
-        raise MessageError(
-            f"A request is one frame of at most {MAX_REQUEST_BYTES} bytes; {len(frames)} frames came."
-        )
+        came = f"one of {len(frames[0])} bytes" if len(frames) == 1 else "another number of frames"
+        raise MessageError(f"A request is one frame of at most {MAX_REQUEST_BYTES} bytes; {came} came.")
     request = check.mapping("request", check.unpack(frames[0]))
     command = check.text("command", request.get("command"), 64)
     expected = {"command", "trajectory", "until_ns"} if command == "step" else {"command"}

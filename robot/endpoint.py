@@ -20,6 +20,7 @@ DEFAULT_PORT = 5570
 _MAX_PORT = 65533  # two more must follow
 _EPHEMERAL_TRIES = 100
 _QUEUE = 16  # messages: half a second of targets; older ones would be refused anyway
+_MAX_SUBSCRIPTION_BYTES = 1024  # topics have some twenty characters, greetings with keys some 300
 _BACKLOG = 64  # connections the system keeps waiting
 _GREETING_MS = 5000  # whoever has not finished greeting by then is sent away
 _KEEPALIVE_S = 10  # a machine that vanished frees its connection after some of these
@@ -57,7 +58,7 @@ def parse_endpoint(address: str) -> Endpoint:
     Raises:
         RobotError: it is written otherwise.
     """
-    match = re.fullmatch(r"tcp://([A-Za-z0-9._-]+):([0-9]{1,5})", address)
+    match = re.fullmatch(r"tcp://([A-Za-z0-9][A-Za-z0-9._-]*):([0-9]{1,5})", address)
     if match is None or not 1 <= int(match[2]) <= _MAX_PORT:
         raise RobotError(
             f'"{address}" is no robot address; write tcp://HOST:PORT with a port from 1 to {_MAX_PORT}, '
@@ -151,6 +152,8 @@ def bind(
     targets, state, control = (context.socket(kind) for kind in (zmq.SUB, zmq.PUB, zmq.ROUTER))
     for opened in (targets, state, control):
         limit(opened)
+    # All that comes in here are subscriptions, which ZeroMQ keeps.
+    state.setsockopt(zmq.MAXMSGSIZE, _MAX_SUBSCRIPTION_BYTES)
     doorkeeper = Doorkeeper(context, (targets, state, control), keys)
     try:
         endpoint = _bind(targets, state, control, host, port)

@@ -27,6 +27,7 @@ from robot.allegro_runtime import AllegroRuntime, AllegroSettings, open_allegro
 from robot.control import answer
 from robot.endpoint import DEFAULT_HOST, DEFAULT_PORT, Endpoint, ServerSockets, bind
 from robot.errors import RobotError
+from robot.inbox import Inbox
 from robot.keys import read_server_keys
 from robot.messages import encode_state, target_topic
 from robot.realtime import request_realtime
@@ -35,6 +36,7 @@ from robot.scene import OBJECTS, SceneConfig
 from robot.signals import end_signals
 from robot.simulation import STEP_NS
 from robot.supervisor_config import SupervisorConfig
+from robot.writer import logging_aside
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +45,7 @@ log = logging.getLogger(__name__)
 _ZERO_COPY_RECV = 10
 _STATE_PERIOD_NS = 10_000_000  # 100 Hz
 _IDLE_MS = 50  # how long a lock-step server waits before it looks whether it shall stop
+_REQUEST_FRAMES = 3  # sender, an empty one, and what is asked
 _REQUESTS_NS = 5_000_000  # share of a tick that requests may take: time enough for dozens,
 _TARGETS_NS = 1_000_000  # and what targets may take: a flood of either may not starve the loop
 
@@ -141,8 +144,9 @@ def _run_real_time(
 ) -> None:
     """Requests first, then targets as they come, control steps as they are due, state at 100 Hz."""
     poller = zmq.Poller()
-    poller.register(sockets.targets, zmq.POLLIN)
-    poller.register(sockets.control, zmq.POLLIN)
+    targets, control = Inbox(sockets.targets, 1), Inbox(sockets.control, _REQUEST_FRAMES)
+    poller.register(targets.socket, zmq.POLLIN)
+    poller.register(control.socket, zmq.POLLIN)
     simulated = isinstance(runtime, RobotRuntime)
     measurement = runtime.fileno()
     if measurement is not None:
@@ -157,10 +161,10 @@ def _run_real_time(
         slack_ns = runtime.t_ns + STEP_NS - time.monotonic_ns()
         wait_ms = max(0, -(-slack_ns // 1_000_000)) if simulated else 1 if measurement is None else 2
         ready = dict(poller.poll(wait_ms))
-        if sockets.control in ready:
-            _answer_requests(runtime, sockets.control, requests_ns)
-        if sockets.targets in ready:
-            _take_targets(runtime, sockets.targets)
+        if control.socket in ready:
+            _answer_requests(runtime, control, requests_ns)
+        if targets.socket in ready:
+            _take_targets(runtime, targets)
         runtime.supervisor.counters.refused_connections = sockets.doorkeeper.refused
         now_ns = time.monotonic_ns()
         runtime.skip_lag(now_ns)
@@ -170,57 +174,58 @@ def _run_real_time(
             publish_ns = max(publish_ns + _STATE_PERIOD_NS, now_ns)
 
 
-def _answer_requests(runtime: RobotRuntime | AllegroRuntime, socket: zmq.Socket[bytes], most_ns: int) -> None:
+def _answer_requests(runtime: RobotRuntime | AllegroRuntime, inbox: Inbox, most_ns: int) -> None:
     """Answer the requests that wait, of each client in turn; after a stop the others wait for the robot."""
     end_ns = time.monotonic_ns() + most_ns
     was = runtime.supervisor.mode
-    while _answer_request(runtime, socket, lockstep=False) and time.monotonic_ns() < end_ns:
+    while _answer_request(runtime, inbox, end_ns, lockstep=False) and time.monotonic_ns() < end_ns:
         if runtime.supervisor.mode == "STOPPED" != was:
             return
 
 
-def _take_targets(runtime: RobotRuntime | AllegroRuntime, socket: zmq.Socket[bytes]) -> None:
+def _take_targets(runtime: RobotRuntime | AllegroRuntime, inbox: Inbox) -> None:
     """Take the targets that wait, at least one, for as long as the loop can spare."""
     t_ns = time.monotonic_ns()
     end_ns = t_ns + _TARGETS_NS
     while t_ns < end_ns:
-        try:
-            frames = socket.recv_multipart(zmq.DONTWAIT)
-        except zmq.Again:
+        frames = inbox.take(end_ns)
+        if frames is None:
             return
-        if len(frames) == 1:
-            runtime.offer_frame(frames[0], time.monotonic_ns())
-        else:
-            runtime.refuse(f"A target of {len(frames)} frames came; a message is exactly one frame.")
         t_ns = time.monotonic_ns()
+        if len(frames) == 1:
+            runtime.offer_frame(frames[0], t_ns)
+            t_ns = time.monotonic_ns()
+        else:
+            runtime.refuse("A target of several frames came; a message is exactly one frame.", t_ns)
 
 
 def _answer_request(
-    runtime: RobotRuntime | AllegroRuntime, socket: zmq.Socket[bytes], lockstep: bool
+    runtime: RobotRuntime | AllegroRuntime, inbox: Inbox, end_ns: int, lockstep: bool
 ) -> bool:
     """Answer the next request, if it is one: sender, an empty frame, then what REQ was given.
 
     Returns:
         Whether anything waited.
     """
-    try:
-        sender, *request = socket.recv_multipart(zmq.DONTWAIT)
-    except zmq.Again:
-        return False  # bytes that are no message wake the poller too; to wait here would freeze the robot
+    frames = inbox.take(end_ns)
+    if frames is None:
+        return False
+    sender, *request = frames
     # Only now: a clock read before the question was asked would look like another machine's.
     t_ns = runtime.t_ns if lockstep else time.monotonic_ns()
     if request and request[0] == b"":
-        socket.send_multipart([sender, b"", answer(request[1:], runtime, t_ns, lockstep)])
+        inbox.socket.send_multipart([sender, b"", answer(request[1:], runtime, t_ns, lockstep)])
     return True
 
 
 def _run_lockstep(runtime: RobotRuntime, sockets: ServerSockets, stop: threading.Event) -> None:
     """Nothing moves but by request, so the same requests give the same motion to the last bit."""
+    control = Inbox(sockets.control, _REQUEST_FRAMES)
     while not stop.is_set():
-        if not sockets.control.poll(_IDLE_MS):
+        if not control.socket.poll(_IDLE_MS):
             continue
         runtime.supervisor.counters.refused_connections = sockets.doorkeeper.refused
-        _answer_request(runtime, sockets.control, lockstep=True)
+        _answer_request(runtime, control, time.monotonic_ns() + _REQUESTS_NS, lockstep=True)
         sockets.state.send(encode_state(runtime.state(), runtime.spec.name), zmq.DONTWAIT)
 
 
@@ -245,7 +250,8 @@ def run(config: RobotServerConfig, parent_pipe: bool = False) -> None:
         signal.signal(number, signal.SIG_IGN if parent_pipe else on_signal)
     if parent_pipe:
         threading.Thread(target=_wait_for_parent, args=(stop,), name="parent-pipe", daemon=True).start()
-    serve(config, stop, _announce)
+    with logging_aside():
+        serve(config, stop, _announce)
 
 
 def _wait_for_parent(stop: threading.Event) -> None:

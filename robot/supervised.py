@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping
 from dataclasses import asdict
 
@@ -17,6 +18,9 @@ from robot.supervisor_config import SupervisorConfig
 
 log = logging.getLogger(__name__)
 
+_NUMBER = re.compile(r"\d+")
+_BETWEEN_LINES_NS = 1_000_000_000
+
 
 class SupervisedRobot:
     """A supervisor and what the wire says to it.
@@ -30,14 +34,16 @@ class SupervisedRobot:
         self.spec = spec
         self.supervisor = Supervisor(spec, config)
         self.last_refusal = ""
+        self._logged, self._logged_ns = "", -_BETWEEN_LINES_NS
         self._state_seq = 0
+        self._measured = (np.zeros(len(spec.joint_names)), np.zeros(len(spec.joint_names)))
 
     def offer_frame(self, frame: bytes, t_ns: int) -> None:
         """Take one target message off the wire; what is wrong is counted and kept in `last_refusal`."""
         try:
             trajectory = on_server_clock(decode_trajectory(frame))
         except MessageError as error:
-            self.refuse(str(error))
+            self.refuse(str(error), t_ns)
             return
         self.offer(trajectory, t_ns)
 
@@ -45,18 +51,20 @@ class SupervisedRobot:
         """Take one trajectory that is already on the server's clock."""
         refusal = self.supervisor.offer(trajectory, t_ns)
         if refusal:
-            self._note(refusal)
+            self._note(refusal, t_ns)
 
-    def refuse(self, reason: str) -> None:
+    def refuse(self, reason: str, t_ns: int) -> None:
         """Count a frame that is no valid message."""
         self.supervisor.counters.malformed += 1
-        self._note(reason)
+        self._note(reason, t_ns)
 
-    def _note(self, refusal: str) -> None:
-        # One line when the kind of trouble changes, not thirty a second.
-        if refusal[:24] != self.last_refusal[:24]:
-            log.warning("refused: %s", refusal)
+    def _note(self, refusal: str, t_ns: int) -> None:
         self.last_refusal = refusal
+        # One line when the kind of trouble changes, not thirty a second; messages may name anything.
+        kind = _NUMBER.sub("", refusal)
+        if kind != self._logged and not 0 <= t_ns - self._logged_ns < _BETWEEN_LINES_NS:
+            self._logged, self._logged_ns = kind, t_ns
+            log.warning("refused: %s", refusal)
 
     def fail(self, fault: str) -> None:
         """Stop for a fault of the robot itself; the first one is the one that is told."""
@@ -86,22 +94,26 @@ class SupervisedRobot:
 
         Args:
             t_ns: now, server clock.
-            measured: (n,) joint angles, rad, and speeds, rad/s.
-            target_rad: (n,) what the joints are driven to, rad.
+            measured: (n,) joint angles, rad, and speeds, rad/s. Where they are not finite, those before are
+                told again: the supervisor has stopped the robot for it, and its fault must be told.
+            target_rad: (n,) what the joints are driven to, rad; the same holds for it.
             counters: what joins the supervisor's.
             contact_n: (tips,) force on each fingertip, N; None where it is not known.
             scene: where palm and object are; None without a scene.
         """
         self._state_seq += 1
         supervisor = self.supervisor
+        if all(np.isfinite(values).all() for values in measured):
+            self._measured = measured
+        q_rad, dq_rad_s = self._measured
         return RobotState(
             seq=self._state_seq,
             t_ns=t_ns,
             mode=supervisor.mode,
             joint_names=self.spec.joint_names,
-            q_rad=measured[0],
-            dq_rad_s=measured[1],
-            target_rad=target_rad,
+            q_rad=q_rad,
+            dq_rad_s=dq_rad_s,
+            target_rad=target_rad if np.isfinite(target_rad).all() else q_rad,
             limits_hit=supervisor.counters.joint_limits,
             fault=supervisor.fault,
             counters={**asdict(supervisor.counters), **(counters or {})},

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import signal
 import socket
@@ -20,10 +22,12 @@ import zmq
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import robot.inbox as inbox_module
 from robot import JointTrajectory, RobotError, SimulationProcess, connect, hand_spec, server, spawn_simulation
 from robot.client import RobotLink
 from robot.control import answer
 from robot.endpoint import Endpoint, bind, parse_endpoint, require_loopback
+from robot.inbox import Inbox
 from robot.messages import encode_trajectory
 from robot.runtime import RobotRuntime
 from robot.server import RobotServerConfig, main, serve
@@ -356,16 +360,23 @@ def test_flood_of_large_targets_does_not_keep_stop_waiting(
 
 
 class Waiting:
-    """A socket on which messages wait already; it counts how many were taken."""
+    """A socket on which messages wait already; it counts what was taken."""
 
     def __init__(self, frames: list[bytes], count: int) -> None:
         self.frames, self.left, self.sent = frames, count, 0
+        self.at = 0  # which frame of the message comes next
 
-    def recv_multipart(self, flags: int) -> list[bytes]:
+    def recv(self, flags: int) -> bytes:
         if self.left == 0:
             raise zmq.Again
-        self.left -= 1
-        return list(self.frames)
+        frame = self.frames[self.at]
+        self.at = (self.at + 1) % len(self.frames)
+        self.left -= self.at == 0
+        return frame
+
+    def getsockopt(self, option: int) -> int:
+        assert option == zmq.RCVMORE
+        return int(self.at > 0)
 
     def send_multipart(self, frames: list[bytes]) -> None:
         self.sent += 1
@@ -377,14 +388,157 @@ def test_one_tick_takes_no_more_targets_than_it_has_time_for(
     ticks = iter(range(0, 10**12, 400_000))  # every look at the clock, 0.4 ms have gone
     monkeypatch.setattr(server.time, "monotonic_ns", lambda: next(ticks))
     socket: Any = Waiting([b"target/right nonsense"], 100)
-    server._take_targets(runtime, socket)
+    server._take_targets(runtime, Inbox(socket, 1))
     assert 1 <= 100 - socket.left <= 3
 
 
 def test_one_tick_answers_all_requests_that_wait(runtime: RobotRuntime) -> None:
     socket: Any = Waiting([b"sender", b"", msgpack.packb({"command": "clock"})], 20)
-    server._answer_requests(runtime, socket, server._REQUESTS_NS)
+    server._answer_requests(runtime, Inbox(socket, 3), server._REQUESTS_NS)
     assert (socket.left, socket.sent) == (0, 20)
+
+
+def test_a_message_of_many_frames_is_passed_over_within_the_time_there_is(
+    runtime: RobotRuntime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_ns = [0]
+    monkeypatch.setattr(inbox_module.time, "monotonic_ns", lambda: now_ns[0])
+    socket: Any = Waiting([b"target/right x"] + [b""] * 9_999, 2)
+    taken = socket.recv
+
+    def slow(flags: int) -> bytes:
+        now_ns[0] += 10_000
+        return taken(flags)
+
+    monkeypatch.setattr(socket, "recv", slow)
+    inbox = Inbox(socket, 1)
+    assert inbox.take(MS) == [b"target/right x", b""]
+    for _ in range(40):
+        before_ns = now_ns[0]
+        assert inbox.take(before_ns + MS) is None
+        assert now_ns[0] - before_ns <= 2 * MS  # a look at the clock comes late by a hundred frames at most
+    message = None
+    while message is None:
+        message = inbox.take(now_ns[0] + MS)
+    assert message == [b"target/right x", b""]
+
+
+def test_after_a_message_of_many_frames_the_next_request_is_answered(
+    simulation: SimulationProcess, link: RobotLink
+) -> None:
+    endpoint = parse_endpoint(simulation.endpoint)
+    before = link.status().counters
+    with zmq.Context() as context, context.socket(zmq.DEALER) as asker, context.socket(zmq.PUB) as targets:
+        for opened in (asker, targets):
+            opened.setsockopt(zmq.LINGER, 0)
+            opened.setsockopt(zmq.SNDHWM, 0)
+        asker.connect(endpoint.control)
+        targets.connect(endpoint.targets)
+        asker.send_multipart([b""] * 20_000)
+        asker.send_multipart([b"", msgpack.packb({"command": "clock"})])
+        assert asker.poll(5000)
+        refused = msgpack.unpackb(asker.recv_multipart()[-1])
+        assert refused["ok"] is False
+        assert "one frame" in refused["error"]
+        assert asker.poll(5000)
+        assert msgpack.unpackb(asker.recv_multipart()[-1])["ok"] is True
+
+        def flood() -> bool:
+            targets.send_multipart([b"target/right x"] + [b""] * 5_000)
+            return link.status().counters.malformed > before.malformed + 1
+
+        until(flood, "messages of many frames are counted")
+    link.arm()
+    link.stop()
+    assert mode(link) == "STOPPED"
+
+
+def test_a_subscription_longer_than_any_topic_ends_its_connection(
+    simulation: SimulationProcess, link: RobotLink
+) -> None:
+    with zmq.Context() as context, context.socket(zmq.SUB) as long, context.socket(zmq.SUB) as usual:
+        for opened, topic in ((long, b"state/" + bytes(2000)), (usual, b"state/")):
+            opened.setsockopt(zmq.LINGER, 0)
+            opened.setsockopt(zmq.SUBSCRIBE, topic)
+            if opened is long:
+                opened.setsockopt(zmq.SUBSCRIBE, b"state/")
+            opened.connect(parse_endpoint(simulation.endpoint).state)
+        assert usual.poll(5000)
+        assert not long.poll(500)
+
+
+def test_trouble_that_goes_on_is_logged_once_and_changing_trouble_once_a_second(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    runtime = RobotRuntime("right")
+    runtime.start(0)
+    runtime.advance_to(1000 * MS)
+    for i in range(200):
+        now_ns = (1000 + 33 * i) * MS
+        runtime.offer(standing(i, now_ns - (200 + i) * MS, SPEC.home_rad), now_ns)  # later every time
+    assert len(caplog.records) == 1
+    for i in range(60):  # two seconds in which every message is wrong in another way
+        runtime.offer_frame(
+            b"target/right " + msgpack.packb({"v": 1, "x" * (i + 1): 1}), (9000 + 33 * i) * MS
+        )
+    assert 2 <= len(caplog.records) <= 4
+    assert runtime.supervisor.counters.malformed == 60
+    runtime.close()
+
+
+def test_the_fault_is_told_when_the_joint_angles_are_not_finite(monkeypatch: pytest.MonkeyPatch) -> None:
+    runtime = RobotRuntime("right")
+    runtime.start(0)
+    runtime.supervisor.command("arm", 0)
+    runtime.advance_to(100 * MS)
+    before = runtime.state()
+    monkeypatch.setattr(runtime.simulation, "q_rad", np.full(16, np.nan))
+    runtime.advance_to(102 * MS)
+    monkeypatch.setattr(runtime.simulation, "q_rad", np.full(16, np.nan))
+    state = runtime.state()
+    assert state.mode == "STOPPED"
+    assert "not finite" in state.fault
+    np.testing.assert_array_equal(state.q_rad, before.q_rad)
+    np.testing.assert_array_equal(state.target_rad, before.q_rad)
+    monkeypatch.undo()
+    runtime.close()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="fills a pipe of this size")
+def test_a_server_whose_log_nobody_reads_still_answers_and_stops() -> None:
+    full, fill = os.pipe()
+    os.set_blocking(fill, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(fill, bytes(4096))
+    os.set_blocking(fill, True)
+    server_process = subprocess.Popen(
+        [sys.executable, "-m", "robot.server", "--port", "0", "--parent-pipe"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=fill, cwd=ROOT,
+    )  # fmt: skip
+    try:
+        assert server_process.stdout is not None
+        assert server_process.stdin is not None
+        with connect(json.loads(server_process.stdout.readline())["endpoint"]) as robot:
+            robot.arm()
+            before = robot.status().counters.malformed
+            with zmq.Context() as context, context.socket(zmq.PUB) as targets:
+                targets.connect(robot.endpoint.targets)
+
+                def nonsense() -> bool:
+                    targets.send(b"target/right nonsense")
+                    return robot.status().counters.malformed > before + 5
+
+                until(nonsense, "what is refused is counted")
+            robot.stop()
+            assert mode(robot) == "STOPPED"
+        server_process.stdin.close()
+        assert server_process.wait(PATIENCE_S) == 0
+    finally:
+        server_process.kill()
+        server_process.wait()
+        os.close(full)
+        os.close(fill)
 
 
 def test_runtime_far_behind_skips_time_and_counts_it() -> None:
@@ -548,7 +702,17 @@ def test_closed_link_says_so(simulation: SimulationProcess) -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["127.0.0.1:5570", "tcp://127.0.0.1", "tcp://127.0.0.1:99999", "udp://a:1", ""]
+    "address",
+    [
+        "127.0.0.1:5570",
+        "tcp://127.0.0.1",
+        "tcp://127.0.0.1:99999",
+        "tcp://_robot:5570",
+        "tcp://-a:1",
+        "tcp://.a:1",
+        "udp://a:1",
+        "",
+    ],
 )
 def test_malformed_address_is_refused_with_an_example(address: str) -> None:
     with pytest.raises(RobotError, match="tcp://HOST:PORT"):
