@@ -146,7 +146,7 @@ def load_config(version_or_path: str | Path) -> AllegroConfig:
         return _config(content)
     except RobotError as error:
         raise RobotError(f"{path.name}: {error}") from None
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise RobotError(f"{path.name}: a setting is of the wrong kind ({error}).") from None
 
 

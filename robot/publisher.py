@@ -20,7 +20,7 @@ def parse_publish_address(address: str) -> tuple[str, int]:
     Raises:
         RobotError: it is written otherwise.
     """
-    match = re.fullmatch(r"tcp://([A-Za-z0-9._-]+):([0-9]{1,5})", address)
+    match = re.fullmatch(r"tcp://([A-Za-z0-9][A-Za-z0-9._-]*):([0-9]{1,5})", address)
     if match is None or int(match[2]) > 65535:
         raise RobotError(
             f'"{address}" is no address to publish on; write tcp://HOST:PORT with a port up to 65535, '

@@ -155,6 +155,7 @@ def test_v4_settings_are_the_vendors_defaults() -> None:
         ("  - [0.833, 0.833, 0.833, 0.5]", "  - [0.833, 0.833, 0.833, .nan]", "finite"),
         ("reduce_above_c: 60.0", "reduce_above_c: 90.0", "rise"),
         ("max_jumps: 3", "max_jumps: many", "wrong kind"),
+        ("period_ms: 3", "period_ms: .inf", "wrong kind"),
         ("max_jumps: 3", "max_junps: 3", "max_junps"),
         ("stop_status_bits: [1, 3, 4]", "stop_status_bits: [9]", "bits are 0 to 7"),
     ],

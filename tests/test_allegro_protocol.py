@@ -219,12 +219,17 @@ def test_zero_table_is_read_and_checked(tmp_path: Path) -> None:
     good = line % (("5, " * 16), ("1, " * 16), ("-1, " * 16))
     short = line % (("5, " * 15), ("1, " * 16), ("-1, " * 16))
     bent = line % (("5, " * 16), ("2, " * 16), ("-1, " * 16))
-    path.write_text(f"A1: {good}\nB2: {short}\nC3: {bent}\nD4: 7\n", encoding="utf-8")
+    nested = line % (("5, " * 16), ("[1], " * 16), ("-1, " * 16))
+    path.write_text(
+        f"A1: {good}\nB2: {short}\nC3: {bent}\nD4: 7\nF6: {nested}\n12345: {good}\n", encoding="utf-8"
+    )
     assert load_zero_table(path, "A1").offsets == (5,) * 16
+    assert load_zero_table(path, "12345").serial == "12345"
     for serial, complaint in (
         ("B2", "16 whole"),
         ("C3", "each 1 or -1"),
         ("D4", "no entry"),
+        ("F6", "16 whole"),
         ("E5", "A1, B2"),
     ):
         with pytest.raises(RobotError, match=complaint):

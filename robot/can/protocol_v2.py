@@ -73,7 +73,7 @@ class ZeroTable:
         for name in ("offsets", "directions", "motor_directions"):
             values = getattr(self, name)
             whole = all(type(value) is int for value in values)
-            signs = name == "offsets" or set(values) <= {1, -1}
+            signs = name == "offsets" or (whole and set(values) <= {1, -1})
             if len(values) != JOINTS or not whole or not signs:
                 raise RobotError(
                     f"The zero table of hand {self.serial} has {name} = {list(values)}; "
@@ -91,13 +91,14 @@ def load_zero_table(path: Path, serial: str) -> ZeroTable:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise RobotError(f"The zero table {path} cannot be read: {error}.") from error
-    known = content if isinstance(content, dict) else {}
+    # A serial of digits alone is a number to YAML.
+    known = {str(key): value for key, value in content.items()} if isinstance(content, dict) else {}
     entry = known.get(serial)
     fields = ("offsets", "directions", "motor_directions")
     if not isinstance(entry, dict) or set(entry) != set(fields):
         raise RobotError(
             f'{path} has no entry with {", ".join(fields)} for the hand "{serial}"; '
-            f"it knows {', '.join(str(key) for key in known) or 'none'}."
+            f"it knows {', '.join(known) or 'none'}."
         )
     if not all(isinstance(entry[field], list) for field in fields):
         raise RobotError(f'The entry "{serial}" of {path} holds something else than three lists.')
