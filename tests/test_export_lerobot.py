@@ -342,6 +342,15 @@ def test_what_a_crash_left_is_exported(tmp_path: Path, parquet: Any) -> None:
     assert any("cut off" in line for line in lines)
 
 
+def test_cut_off_hands_are_said_though_all_images_are_there(tmp_path: Path, parquet: Any) -> None:
+    directory = record_usual(tmp_path / "run", 60)
+    content = (directory / HANDS_FILE).read_bytes()
+    (directory / HANDS_FILE).write_bytes(content[: len(content) * 2 // 3])
+    lines = export_lerobot([directory], tmp_path / "out", TASK)
+    assert 35 <= len(rows_of(tmp_path / "out", parquet)["index"]) <= 41
+    assert any("cut off" in line for line in lines)
+
+
 def test_a_long_recording_becomes_several_episodes(tmp_path: Path, parquet: Any) -> None:
     record_usual(tmp_path / "run", 75)
     export_lerobot([tmp_path / "run"], tmp_path / "out", TASK, longest_episode_s=1)
