@@ -112,7 +112,7 @@ class OverviewRecorder:
         self._writer.write(Frame(frame.index, frame.t_capture_ns, image))
 
     def compose(self, interrupt: Interrupt) -> Path:
-        """Write overview.mp4 and remove the images kept for it; a progress bar tells how far it is.
+        """Write overview.mp4; a progress bar tells how far it is. The images kept for it are gone afterwards.
 
         The video keeps the time of capture: an image stands until the next one was taken, so frames that were
         skipped or came slowly make it neither shorter nor faster.
@@ -124,6 +124,16 @@ class OverviewRecorder:
             AppError: the video cannot be written.
         """
         self.stop()
+        try:
+            return self._compose(interrupt)
+        finally:
+            shutil.rmtree(self._spool_dir, ignore_errors=True)  # they may well be what fills the disk
+
+    def stop(self) -> None:
+        """Keep no more images; those kept are on disk when this returns. Safe to call twice."""
+        self._writer.close()
+
+    def _compose(self, interrupt: Interrupt) -> Path:
         path = self._run_dir / "overview.mp4"
         partial = self._run_dir / "overview.part.mp4"
         views = RobotViews(ROBOT_TILE_PX)
@@ -154,12 +164,7 @@ class OverviewRecorder:
             raise AppError("no overview.mp4 was written: there was no image to show")
         _check_video(partial, written)
         partial.replace(path)
-        shutil.rmtree(self._spool_dir, ignore_errors=True)
         return path
-
-    def stop(self) -> None:
-        """Keep no more images; those kept are on disk when this returns. Safe to call twice."""
-        self._writer.close()
 
     def _compose_frame(self, frame: Frame, row: list[OverviewFrame], views: RobotViews) -> np.ndarray:
         height, width = frame.image.shape[:2]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from app.body_run import BodyRun
+from app.errors import AppError
 from app.hand_run import HandRun
 from app.interrupt import Interrupt
 from app.loop import FrameLoop
@@ -15,6 +19,8 @@ from app.report import save_report
 from app.settings import TeleopSettings
 from app.trace import save_arrays
 from models.observation import Hand
+
+logger = logging.getLogger(__name__)
 
 
 def save_run(
@@ -27,25 +33,43 @@ def save_run(
 ) -> list[tuple[str, Path]]:
     """Write report, traces and video where they were asked for; what was written, with its kind.
 
+    What cannot be written keeps nothing else from being written.
+
     Raises:
-        AppError: a place cannot be written.
+        AppError: a place cannot be written; the first such, any others are logged.
     """
     files: list[tuple[str, Path]] = []
+    errors: list[AppError] = []
     for path in (settings.report, run_dir and run_dir / "report.json"):
         if path is not None:
-            save_report(report, path)
-            files.append(("report", path))
+            with _collected(errors):
+                save_report(report, path)
+                files.append(("report", path))
     for path in (settings.trace, run_dir and run_dir / "trace.npz"):
         if path is not None:
             for trace_path, arrays in _traces(path, hands, body).items():
-                save_arrays(arrays, trace_path)
-                files.append(("trace", trace_path))
+                with _collected(errors):
+                    save_arrays(arrays, trace_path)
+                    files.append(("trace", trace_path))
     if loop.overview is not None:
-        with Interrupt() as interrupt:  # Ctrl-C now only cuts the video short
+        with _collected(errors), Interrupt() as interrupt:  # Ctrl-C now only cuts the video short
             files.append(("video", loop.overview.compose(interrupt)))
     if loop.recorder is not None:
         files.extend(("recording", directory) for directory in loop.recorder.directories)
+    for error in errors[1:]:
+        logger.error("%s", error)
+    if errors:
+        raise errors[0]
     return files
+
+
+@contextmanager
+def _collected(errors: list[AppError]) -> Iterator[None]:
+    """Adds an error of the body to `errors` instead of raising it."""
+    try:
+        yield
+    except AppError as error:
+        errors.append(error)
 
 
 def _traces(

@@ -95,3 +95,10 @@ def test_without_images_there_is_no_video(tmp_path):
     with pytest.raises(AppError, match="no image"):
         record(tmp_path, []).compose(Interrupt())
     assert not (tmp_path / "overview.mp4").exists()
+
+
+def test_images_are_gone_when_no_video_could_be_made_of_them(tmp_path):
+    (tmp_path / "overview.part.mp4").mkdir()  # cannot be written
+    with pytest.raises(AppError, match="cannot write"):
+        record(tmp_path, [0, 33]).compose(Interrupt())
+    assert not (tmp_path / ".camera").exists()
