@@ -45,6 +45,7 @@ class Recorder:
         self._facts = facts
         self._realtime = realtime
         self._writer: RecordingWriter | None = None
+        self._writers: list[RecordingWriter] = []
         self._closing: list[threading.Thread] = []
         self._trouble = ""
 
@@ -60,6 +61,11 @@ class Recorder:
         """Whether frames are kept now."""
         return self._writer is not None and not self._writer.error
 
+    @property
+    def errors(self) -> list[str]:
+        """One sentence for each recording that ended early, complete once all are finished."""
+        return [writer.error for writer in self._writers if writer.error]
+
     def start(self, directory: Path) -> None:
         """Begin a recording.
 
@@ -71,6 +77,7 @@ class Recorder:
             directory, source.size_px, source.fps, not self._realtime, source.name, self._facts()
         )
         self._trouble = ""
+        self._writers.append(self._writer)
         self.directories.append(directory)
 
     def toggle(self, parent: Path) -> None:

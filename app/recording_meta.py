@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -48,8 +49,13 @@ def write_meta(directory: Path, meta: RecordingMeta) -> None:
     """
     content = {"format": FORMAT, "version": VERSION, **asdict(meta)}
     temporary = directory / f"{META_FILE}.part"
-    temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    temporary.replace(directory / META_FILE)
+    try:
+        temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        temporary.replace(directory / META_FILE)
+    except OSError:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
 
 
 def read_meta(directory: Path) -> RecordingMeta:

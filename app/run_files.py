@@ -31,12 +31,12 @@ def save_run(
     body: BodyRun | None,
     run_dir: Path | None,
 ) -> list[tuple[str, Path]]:
-    """Write report, traces and video where they were asked for; what was written, with its kind.
+    """Finish recordings; write report, traces and video where asked for; what was written, with its kind.
 
     What cannot be written keeps nothing else from being written.
 
     Raises:
-        AppError: a place cannot be written; the first such, any others are logged.
+        AppError: a place cannot be written, or a recording ended early; the first such, others are logged.
     """
     files: list[tuple[str, Path]] = []
     errors: list[AppError] = []
@@ -55,7 +55,9 @@ def save_run(
         with _collected(errors), Interrupt() as interrupt:  # Ctrl-C now only cuts the video short
             files.append(("video", loop.overview.compose(interrupt)))
     if loop.recorder is not None:
+        loop.recorder.stop()  # only then is it known whether all of it is on the disk
         files.extend(("recording", directory) for directory in loop.recorder.directories)
+        errors.extend(AppError(f"{error}; record again onto another disk") for error in loop.recorder.errors)
     for error in errors[1:]:
         logger.error("%s", error)
     if errors:

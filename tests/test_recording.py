@@ -103,6 +103,21 @@ def test_a_full_disk_stops_the_recording_and_nothing_else(
     assert len([r for r in caplog.records if r.levelname == "ERROR"]) == 1
 
 
+def test_a_disk_too_full_for_the_facts_is_left_without_a_part_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = RecordingWriter(tmp_path, SIZE_PX, 30.0, blocking=True)
+
+    def write_some(path: Path, text: str, encoding: str) -> int:
+        path.write_bytes(text[:10].encode(encoding))
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", write_some)
+    writer.close()
+    assert "No space left on device" in writer.error
+    assert {path.name for path in tmp_path.iterdir()} == {META_FILE, FRAMES_FILE}
+
+
 class StuckDisk(io.BytesIO):
     """Takes nothing until it is released."""
 
