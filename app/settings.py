@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from os.path import realpath
 from pathlib import Path
 from typing import Literal
 
@@ -123,6 +124,7 @@ def check_settings(settings: TeleopSettings) -> None:
         except RobotError as error:
             raise UsageError(f"--robot is sim, none or tcp://HOST:PORT, not {settings.robot!r}") from error
     _check_body_settings(settings)
+    _check_result_paths(settings)
     if settings.keys is not None and not settings.robot.startswith("tcp://"):
         raise UsageError(f"--keys is for --robot tcp://HOST:PORT; {settings.robot} takes none")
     if settings.scene != "none" and settings.robot != "sim":
@@ -167,6 +169,22 @@ def _check_body_settings(settings: TeleopSettings) -> None:
     if settings.body_network is not None and (not settings.body or settings.temporal != "posebert"):
         raise UsageError("--body-network is for --body with --temporal posebert")
     _check_publish_settings(settings)
+
+
+def _check_result_paths(settings: TeleopSettings) -> None:
+    """Of two results in one place only the later would be left."""
+    flags = {name: path for name in ("trace", "report", "record") if (path := getattr(settings, name))}
+    taken: dict[str, str] = {}
+    for name, path in flags.items():
+        other = taken.setdefault(realpath(path), name)
+        if other != name:
+            raise UsageError(f"--{other} and --{name} are both {path}: give each a place of its own")
+    if settings.run_dir is None:
+        return
+    for name, file in {"report": "report.json", "trace": "trace.npz", "video": "overview.mp4"}.items():
+        other = taken.get(realpath(settings.run_dir / file), name)
+        if other != name:  # the same result twice in one place is no harm
+            raise UsageError(f"--{other} is where --run-dir has its {file}: give it a place of its own")
 
 
 def _check_publish_settings(settings: TeleopSettings) -> None:

@@ -102,6 +102,28 @@ def test_illegal_settings_are_named_with_the_legal_values(settings, words):
         check_settings(settings)
 
 
+@pytest.mark.parametrize(
+    ("places", "words"),
+    [
+        ({"trace": "out", "report": "out"}, "--trace and --report are both .*out: give each a place"),
+        ({"trace": "out", "report": "run/../out"}, "--trace and --report"),
+        ({"trace": "out", "report": "link"}, "--trace and --report"),
+        ({"report": "out", "record": "out"}, "--report and --record"),
+        ({"report": "run/trace.npz", "run_dir": "run"}, "--report is where --run-dir has its trace.npz"),
+        ({"trace": "run/overview.mp4", "run_dir": "run"}, "--trace is where --run-dir has its overview.mp4"),
+    ],
+)
+def test_two_results_in_one_place_are_refused(tmp_path, places, words):
+    (tmp_path / "link").symlink_to(tmp_path / "out")
+    with pytest.raises(UsageError, match=words):
+        check_settings(TeleopSettings(**{name: tmp_path / place for name, place in places.items()}))
+
+
+def test_a_result_may_be_named_where_it_goes_anyway(tmp_path):
+    check_settings(TeleopSettings(report=tmp_path / "report.json", run_dir=tmp_path))
+    check_settings(TeleopSettings(trace=tmp_path / "out.npz", report=tmp_path / "out.json"))
+
+
 def test_horizon_is_auto_or_a_number():
     assert parse_horizon_ms("auto") is None
     assert parse_horizon_ms("66.5") == 66.5
