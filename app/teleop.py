@@ -196,8 +196,11 @@ def _backend(settings: TeleopSettings) -> BackendChoice:
 
 
 def _keeps_trace(settings: TeleopSettings, inputs: Inputs, headless: bool) -> bool:
-    """What has no end would fill the memory with rows that nobody asked for."""
-    return settings.trace is not None or (headless and inputs.source.frame_count is not None)
+    """What has no end would fill the memory with rows that nobody asked for.
+
+    Files end, even those that do not tell their length; the rendered camera does in a run without a window.
+    """
+    return settings.trace is not None or (headless and not inputs.source.live)
 
 
 def _run_facts(

@@ -1,18 +1,41 @@
-"""What a run leaves behind when some of it cannot be written."""
+"""What a run leaves behind, also when some of it cannot be written."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from body_run_examples import ALONE, Pictures, body_detector, trace_of
 from test_recording import FullDisk
 
 from app.errors import AppError
+from app.opencv import cv2
 from app.recording import RecordingWriter
+from app.sources.video import VideoSource
 from app.teleop import run_teleop
 
 __all__ = ["body_detector"]  # a fixture
+
+
+@pytest.mark.usefixtures("body_detector")
+@pytest.mark.parametrize("hand", ["none", "right"])
+def test_a_file_that_does_not_tell_its_length_has_a_trace(tmp_path, hand):
+    image = np.full((120, 160, 3), 90, np.uint8)
+    path = tmp_path / "length_untold.mjpeg"
+    path.write_bytes(b"".join(cv2.imencode(".jpg", image + i)[1].tobytes() for i in range(5)))
+    assert VideoSource(path, realtime=False).frame_count is None
+    run_teleop(replace(ALONE, hand=hand, robot="none", source=str(path), run_dir=tmp_path / "run"))
+    assert len(trace_of(tmp_path)["t_capture_s"]) == 5
+
+
+@pytest.mark.usefixtures("body_detector")
+def test_a_camera_has_no_trace_unless_asked_for(tmp_path):
+    for name, trace in (("without", None), ("asked", tmp_path / "asked" / "trace.npz")):
+        camera = Pictures(5)
+        camera.live = True
+        run_teleop(replace(ALONE, run_dir=tmp_path / name, trace=trace), source=camera)
+        assert (tmp_path / name / "trace.npz").exists() == (trace is not None)
 
 
 @pytest.mark.usefixtures("body_detector")
