@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -120,3 +122,31 @@ def record_usual(directory: Path, count: int = 60, hands: tuple[Hand, ...] = ("r
     """A recording of `count` frames; the hand is lost in frames 10 to 14."""
     records = [make_record(i, hand, lost=10 <= i < 15) for i in range(count) for hand in hands]
     return write_recording(directory, map(make_frame, range(count)), records)
+
+
+def export_with_little_room(call: str, room_bytes: int) -> str:
+    """What an AppError says of an export in a process of its own, where no file may be larger than that.
+
+    Args:
+        call: of a function in app.export, for example "rerun.export_rerun(Path('a'), Path('b'))".
+        room_bytes: the largest file that can be written.
+    """
+    module = call.partition(".")[0]
+    lines = [
+        "import resource",
+        "from pathlib import Path",
+        f"from app.export import {module}",
+        "from app.errors import AppError",
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({room_bytes}, {room_bytes}))",
+        f"try: {call}",
+        "except AppError as error: print(error)",
+    ]
+    done = subprocess.run(
+        [sys.executable, "-c", "\n".join(lines)],
+        cwd=Path(__file__).resolve().parent.parent,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout

@@ -15,6 +15,7 @@ from export_examples import (
     JOINTS,
     SIZE_PX,
     assert_shows,
+    export_with_little_room,
     make_frame,
     make_record,
     record_usual,
@@ -395,6 +396,19 @@ def test_what_cannot_be_exported_is_said_in_one_sentence(tmp_path: Path, parquet
     with pytest.raises(AppError, match="there already"):
         export_lerobot([usual], usual, TASK)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("room_bytes", [0, 1000, 10_000])
+def test_a_full_disk_is_said_in_one_sentence(tmp_path: Path, parquet: Any, room_bytes: int) -> None:
+    pytest.importorskip("resource", reason="the size of files cannot be limited here")
+    record_usual(tmp_path / "run", 60)
+    out = tmp_path / "out"
+    call = f"lerobot.export_lerobot([Path({str(tmp_path / 'run')!r})], Path({str(out)!r}), 'Do.')"
+    said = export_with_little_room(call, room_bytes)
+    assert said.startswith("cannot write")
+    assert said.endswith("choose another place\n")
+    assert said.count("\n") == 1
+    assert {path.name for path in tmp_path.iterdir()} == {"run"}
 
 
 def test_a_missing_package_is_named_with_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

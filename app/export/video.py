@@ -49,7 +49,7 @@ class VideoEncoder:
         try:
             self._container: Any = self._av.open(str(path), "w")
         except OSError as error:
-            raise AppError(f"cannot write {path}: {error.strerror or error}") from error
+            raise AppError(_cannot_write(path, error)) from error
         stream = self._container.add_stream(name, rate=fps, options=_OPTIONS.get(name, {}))
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.codec_context.time_base = self._period = Fraction(1, fps)
@@ -58,10 +58,21 @@ class VideoEncoder:
         if name not in _OPTIONS:
             stream.bit_rate = int(_BITS_PER_PIXEL * width * height * fps)
         self._stream = stream
+        self._failed = False  # to write an image: nothing may follow it
+        try:
+            # Left to the first image it is tried again after a failure, by PyAV, which crashes the process.
+            self._container.start_encoding()
+        except OSError as error:
+            self.close()
+            raise AppError(_cannot_write(path, error)) from error
         self.codec = str(stream.codec_context.codec.canonical_name)
 
     def add(self, image: np.ndarray) -> None:
-        """Append an image (height, width, 3), uint8, BGR."""
+        """Append an image (height, width, 3), uint8, BGR.
+
+        Raises:
+            OSError: it cannot be written; the file is lost then.
+        """
         width, height = self.size_px
         frame = self._av.VideoFrame.from_ndarray(np.ascontiguousarray(image[:height, :width]), format="bgr24")
         frame.pts = self.count
@@ -70,11 +81,15 @@ class VideoEncoder:
         self._mux(self._stream.encode(frame))
 
     def close(self) -> None:
-        """Finish the file; safe to call twice."""
+        """Finish the file, unless it could not be written; safe to call twice.
+
+        Raises:
+            OSError: its end cannot be written.
+        """
         if self._container is None:
             return
         try:
-            if self.count:
+            if self.count and not self._failed:
                 self._mux(self._stream.encode(None))
         finally:
             self._container.close()
@@ -84,4 +99,12 @@ class VideoEncoder:
         for packet in packets:
             if packet.time_base is not None:  # or the last image has none, and the file's average rate is off
                 packet.duration = round(self._period / packet.time_base)
-            self._container.mux(packet)
+            try:
+                self._container.mux(packet)
+            except OSError:
+                self._failed = True
+                raise
+
+
+def _cannot_write(path: Path, error: OSError) -> str:
+    return f"cannot write {path}: {error.strerror or error}; choose another place"
