@@ -12,6 +12,7 @@ import pytest
 from export_examples import (
     JOINTS,
     assert_shows,
+    export_with_little_room,
     make_frame,
     make_record,
     record_usual,
@@ -166,3 +167,14 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, rerun: Any) -> 
     (tmp_path / "file").touch()
     with pytest.raises(AppError, match="cannot write"):
         export_rerun(tmp_path / "run", tmp_path / "file" / "run.rrd")
+
+
+@pytest.mark.parametrize("room_bytes", [0, 1000, 100_000])
+def test_a_full_disk_is_said_in_one_sentence(tmp_path: Path, rerun: Any, room_bytes: int) -> None:
+    pytest.importorskip("resource", reason="the size of files cannot be limited here")
+    record_usual(tmp_path / "run", 40)
+    call = f"rerun.export_rerun(Path({str(tmp_path / 'run')!r}), Path({str(tmp_path / 'run.rrd')!r}))"
+    said = export_with_little_room(call, room_bytes)
+    assert said.startswith(f"cannot write {tmp_path / 'run.rrd'}: ")
+    assert said.count("\n") == 1
+    assert {path.name for path in tmp_path.iterdir()} == {"run"}

@@ -38,6 +38,7 @@ APPLICATION = "posehand"
 CAPTURE_TIMELINE, FRAME_TIMELINE = "capture_time", "frame"
 OBSERVED_RGB, ESTIMATE_RGB, FUTURE_RGB = (240, 180, 60), (60, 200, 240), (150, 120, 240)
 SOURCE_LEVELS = ("lost", "predicting", "tracking")
+_LEAST_BYTES = 1 << 16
 SEVERITY = {"lost": "ERROR", "STOPPED": "ERROR", "predicting": "WARN", "HOLD": "WARN"}
 
 
@@ -57,7 +58,8 @@ def export_rerun(recording: Path, output: Path) -> list[str]:
     stream = rr.RecordingStream(APPLICATION)
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
-        partial.touch()  # rerun-sdk would only log that it cannot
+        # Where it cannot write rerun-sdk would only log it; with no room for its header it waits for ever.
+        partial.write_bytes(bytes(_LEAST_BYTES))
         stream.save(partial)
         hands, frames, records = _log(rr, stream, reader)
         stream.send_blueprint(layout(hands))
@@ -66,6 +68,10 @@ def export_rerun(recording: Path, output: Path) -> list[str]:
         partial.replace(output)
     except OSError as error:
         raise AppError(f"cannot write {output}: {error.strerror or error}; choose another place") from error
+    except AppError:  # a RuntimeError, too
+        raise
+    except RuntimeError as error:  # rerun-sdk's, whose thread that writes tells the cause on stderr only
+        raise AppError(f"cannot write {output}: {error}; make room on the disk or choose another") from error
     finally:
         stream.disconnect()
         with contextlib.suppress(OSError):
