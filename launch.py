@@ -414,25 +414,56 @@ def _one_sentence(complaint: str) -> str:
 
 def main(arguments: list[str]) -> int:
     """Parse the command line, run the command, and turn failures into one sentence and an exit status."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by the shell: nobody wants to hear
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115  kept for as long as we run
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("app.assets").setLevel(logging.INFO)  # the one-time download is worth a line
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without Unicode is no reason to fail
     signal.signal(signal.SIGTERM, _interrupt)
+    status = 0
     try:
-        status = parse(arguments).run()
+        status = _run(arguments)
         sys.stdout.flush()
-    except UsageError as error:
-        status = _fail(str(error), 2)
-    except (AppError, CalibrationError, ModelError, RetargetError, RobotError) as error:
-        status = _fail(str(error), 1)
-    except KeyboardInterrupt:
-        status = _fail("interrupted before there was anything to keep", INTERRUPTED)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it exits
-        status = 0  # whoever read our output has seen enough
+        _discard_output()  # whoever read it has seen enough
+    except OSError as error:
+        if not _output_fails():
+            raise
+        _discard_output()
+        reason = error.strerror or error
+        status = _fail(f"the output cannot be written ({reason}): make room, or send it elsewhere", 1)
     return status
+
+
+def _run(arguments: list[str]) -> int:
+    """Exit status of the command; what fails for a reason that is known is told in one sentence."""
+    try:
+        return parse(arguments).run()
+    except SystemExit:
+        return 0  # help was printed
+    except UsageError as error:
+        return _fail(str(error), 2)
+    except (AppError, CalibrationError, ModelError, RetargetError, RobotError) as error:
+        return _fail(str(error), 1)
+    except KeyboardInterrupt:
+        return _fail("interrupted before there was anything to keep", INTERRUPTED)
+
+
+def _output_fails() -> bool:
+    """Whether the output takes no more; what Python held back when a write failed may be lost already."""
+    try:
+        print(flush=True)
+    except OSError:
+        return True
+    return False
+
+
+def _discard_output() -> None:
+    """Let what is still held back go nowhere, or Python complains when it exits."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _fail(sentence: str, status: int) -> int:

@@ -237,6 +237,36 @@ def test_the_reader_of_the_output_may_leave():
     assert "Traceback" not in done.stderr
 
 
+def launch_in_shell(command: str, redirection: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        f'"{sys.executable}" launch.py {command} {redirection}',
+        shell=True,
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=120,
+    )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the shell there closes no output")
+def test_a_closed_output_changes_nothing_but_what_is_shown(tmp_path):
+    done = launch_in_shell(f'keys --directory "{tmp_path / "keys"}"', ">&-")
+    assert (done.returncode, done.stderr) == (0, "")
+    done = launch_in_shell("teleop --hand middle", ">&-")
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full")
+@pytest.mark.parametrize("command", ["doctor", "doctor --json", "--help", "keys --directory {}"])
+def test_an_output_that_is_full_gets_one_sentence(tmp_path, command):
+    done = launch_in_shell(command.format(tmp_path / "keys"), ">/dev/full")
+    assert done.returncode == 1
+    assert last_line(done).startswith("error: the output cannot be written (No space left on device)")
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr
+
+
 @pytest.mark.parametrize("place", [".", ""])
 def test_a_result_that_is_a_folder_is_refused(place):
     done = launch("teleop", "--source", "x.mp4", "--headless", "--trace", place)
