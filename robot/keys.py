@@ -10,10 +10,12 @@ Files are ZeroMQ certificates (`public-key = "…"`, `secret-key = "…"`), whic
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import stat
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,6 +32,7 @@ _CLIENT_SECRET = "client.key_secret"
 _CLIENTS = "clients"
 _KEY_LENGTH = 40  # 32 bytes as Z85 text
 _MAX_FILE_BYTES = 16_384
+_MAKE = "make keys with: python launch.py keys"
 _OTHERS_READ = stat.S_IRWXG | stat.S_IRWXO
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
@@ -59,7 +62,7 @@ class ClientKeys:
 
 
 def create_keys(directory: Path, client: str = CLIENT) -> list[str]:
-    """Write a server's keys, if `directory` has none yet, and those of one client.
+    """Write a server's keys, if `directory` has none yet, and those of one client: all of them, or nothing.
 
     Args:
         directory: where the two folders go; it is made if needed.
@@ -69,7 +72,8 @@ def create_keys(directory: Path, client: str = CLIENT) -> list[str]:
         Sentences that say which folder goes where.
 
     Raises:
-        RobotError: keys of that name exist (nothing is ever overwritten), or the folder cannot be written.
+        RobotError: keys of that name exist (nothing is ever overwritten), the server's are broken, or the
+            folder cannot be written.
     """
     if re.fullmatch(r"[A-Za-z0-9_-]{1,64}", client) is None or client.lower() == SERVER:
         raise RobotError(
@@ -84,21 +88,26 @@ def create_keys(directory: Path, client: str = CLIENT) -> list[str]:
                 f"{taken} exists and keys are never overwritten; choose another --directory, or another "
                 "--client NAME for one more client of the same server."
             )
+    anew = f"remove {server_side} and run this again"
     try:
-        server = _own_keys(server_side, _SERVER_SECRET) if server_side.exists() else None
-        if server is None:
-            directory.mkdir(parents=True, exist_ok=True)
-            server = _new_pair()
-            for folder in (server_side, server_side / _CLIENTS):
-                folder.mkdir(mode=0o700)
-            _write(server_side / _SERVER_SECRET, server)
-            _write(server_side / ".gitignore", "*\n")
-        pair = _new_pair()
-        client_side.mkdir(mode=0o700)
-        _write(client_side / _CLIENT_SECRET, pair)
-        _write(client_side / _SERVER_PUBLIC, KeyPair(server.public, b""))
-        _write(client_side / ".gitignore", "*\n")
-        _write(allowed, KeyPair(pair.public, b""))
+        with contextlib.ExitStack() as undo:
+            server = _own_keys(server_side, _SERVER_SECRET, anew) if server_side.exists() else None
+            if server is None:
+                for folder in reversed([directory, *directory.parents]):
+                    if not folder.exists():
+                        _make_folder(folder, undo, 0o777)
+                server = _new_pair()
+                for folder in (server_side, server_side / _CLIENTS):
+                    _make_folder(folder, undo)
+                _write(server_side / _SERVER_SECRET, server, undo)
+                _write(server_side / ".gitignore", "*\n", undo)
+            pair = _new_pair()
+            _make_folder(client_side, undo)
+            _write(client_side / _CLIENT_SECRET, pair, undo)
+            _write(client_side / _SERVER_PUBLIC, KeyPair(server.public, b""), undo)
+            _write(client_side / ".gitignore", "*\n", undo)
+            _write(allowed, KeyPair(pair.public, b""), undo)
+            undo.pop_all()
     except OSError as error:
         raise RobotError(
             f"Keys cannot be written to {directory} ({error}); choose another --directory."
@@ -156,37 +165,33 @@ def _side(directory: Path, name: str) -> Path:
     return directory / name if (directory / name).is_dir() else directory
 
 
-def _own_keys(directory: Path, name: str) -> KeyPair:
+def _own_keys(directory: Path, name: str, remedy: str = _MAKE) -> KeyPair:
     """A key pair, which must belong together, from a folder that only its owner can change."""
     if not directory.is_dir():
-        raise RobotError(f"{directory} is no folder with keys; make keys with: python launch.py keys")
+        raise RobotError(f"{directory} is no folder with keys; {_MAKE}")
     _refuse_open(directory, _OTHERS_WRITE, "go-w")
     path = directory / name
-    public, secret = _read(path, _OTHERS_READ)
+    public, secret = _read(path, _OTHERS_READ, remedy)
     if zmq.curve_public(secret) != public:
-        raise RobotError(
-            f"The two keys in {path} do not belong together; make new ones with: python launch.py keys"
-        )
+        raise RobotError(f"The two keys in {path} do not belong together; {remedy}")
     return KeyPair(public, secret)
 
 
-def _read(path: Path, forbidden: int) -> tuple[bytes, bytes]:
+def _read(path: Path, forbidden: int, remedy: str = _MAKE) -> tuple[bytes, bytes]:
     """Public and secret key of a certificate; the secret is empty in a public one."""
-    _refuse_open(path, forbidden, "go=" if forbidden == _OTHERS_READ else "go-w")
+    _refuse_open(path, forbidden, "go=" if forbidden == _OTHERS_READ else "go-w", remedy)
     try:
         with path.open("rb") as opened:
             content = opened.read(_MAX_FILE_BYTES)
     except OSError as error:
-        raise RobotError(
-            f"{path} cannot be read ({error.strerror}); make keys with: python launch.py keys"
-        ) from error
+        raise RobotError(f"{path} cannot be read ({error.strerror}); {remedy}") from error
     keys = []
     for name in (b"public-key", b"secret-key"):
         found = re.search(rb'^\s*%s\s*=\s*"([!-~]{%d})"\s*$' % (name, _KEY_LENGTH), content, re.MULTILINE)
         keys.append(found[1] if found else b"")
     public, secret = keys
     if not _is_key(public) or (forbidden == _OTHERS_READ and not _is_key(secret)):
-        raise RobotError(f"{path} is no certificate of ZeroMQ; make keys with: python launch.py keys")
+        raise RobotError(f"{path} is no certificate of ZeroMQ; {remedy}")
     return public, secret
 
 
@@ -197,20 +202,18 @@ def _is_key(text: bytes) -> bool:
         return False
 
 
-def _refuse_open(path: Path, forbidden: int, remedy: str) -> None:
+def _refuse_open(path: Path, forbidden: int, change: str, remedy: str = _MAKE) -> None:
     """Refuse a file or folder that others can read or change; Windows says nothing of it in these bits."""
     if os.name == "nt":
         return
     try:
         mode = path.stat().st_mode
     except OSError as error:
-        raise RobotError(
-            f"{path} cannot be read ({error.strerror}); make keys with: python launch.py keys"
-        ) from error
+        raise RobotError(f"{path} cannot be read ({error.strerror}); {remedy}") from error
     if mode & forbidden:
         done = "read" if forbidden == _OTHERS_READ else "changed"
         raise RobotError(
-            f"{path} can be {done} by other users, so it is not used; run: chmod {remedy} {path}"
+            f"{path} can be {done} by other users, so it is not used; run: chmod {change} {path}"
         )
 
 
@@ -218,7 +221,12 @@ def _new_pair() -> KeyPair:
     return KeyPair(*zmq.curve_keypair())
 
 
-def _write(path: Path, content: KeyPair | str) -> None:
+def _make_folder(path: Path, undo: contextlib.ExitStack, mode: int = 0o700) -> None:
+    path.mkdir(mode=mode)
+    undo.callback(_take_back, path.rmdir)
+
+
+def _write(path: Path, content: KeyPair | str, undo: contextlib.ExitStack) -> None:
     """Write a new file; one with a secret is readable by nobody else from its first moment on."""
     secret = isinstance(content, KeyPair) and content.secret
     if isinstance(content, KeyPair):
@@ -233,8 +241,15 @@ def _write(path: Path, content: KeyPair | str) -> None:
             lines.append(f'    secret-key = "{content.secret.decode()}"')
         content = "\n".join(lines) + "\n"
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if secret else 0o644)
+    undo.callback(_take_back, path.unlink)
     with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
         opened.write(content)
+
+
+def _take_back(remove: Callable[[], None]) -> None:
+    """Remove what was made, as far as that goes: half of the keys stand in the way of all later ones."""
+    with contextlib.suppress(OSError):
+        remove()
 
 
 def _unchecked() -> list[str]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -109,6 +111,59 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(RobotError, match="choose another --directory"):
         create_keys(tmp_path / "file" / "keys")
+
+
+class FullDisk:
+    """Lets so many files be written; of the next one only the beginning."""
+
+    def __init__(self, files: int) -> None:
+        self._files = files
+        self._open = os.fdopen
+
+    def __call__(self, descriptor: int, *how: Any, **more: Any) -> Any:
+        self._files -= 1
+        opened = self._open(descriptor, *how, **more)
+        if self._files < 0:
+            opened.close()
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return opened
+
+
+@pytest.mark.parametrize("files", range(6))
+def test_a_full_disk_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: int
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr("robot.keys.os.fdopen", FullDisk(files))
+        with pytest.raises(RobotError, match=r"No space left on device.*choose another --directory"):
+            create_keys(tmp_path / "new" / "keys")
+    assert not list(tmp_path.iterdir())
+    create_keys(tmp_path / "new" / "keys")
+    read_server_keys(tmp_path / "new" / "keys")
+
+
+def test_a_full_disk_takes_nothing_from_the_keys_there_are(
+    keys: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = {path: path.read_bytes() for path in keys.rglob("*") if path.is_file()}
+    monkeypatch.setattr("robot.keys.os.fdopen", FullDisk(1))
+    with pytest.raises(RobotError, match="choose another --directory"):
+        create_keys(keys, "second")
+    assert {path: path.read_bytes() for path in keys.rglob("*") if path.is_file()} == before
+    assert not (keys / "second").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"no certificate", None])
+def test_a_servers_broken_key_is_to_be_removed_before_another_client_joins(
+    keys: Path, content: bytes | None
+) -> None:
+    secret = keys / "server" / "server.key_secret"
+    if content is None:
+        secret.unlink()
+    else:
+        secret.write_bytes(content)
+    with pytest.raises(RobotError, match=f"remove {re.escape(str(keys / 'server'))} and run this again"):
+        create_keys(keys, "second")
 
 
 @posix
