@@ -68,8 +68,8 @@ class Replay:
     """Run a recording through the pipeline again, by default from what the detector said when it was made.
 
     Takes the flags of teleop, but for --source; --hand, --body, --mirror, --temporal, --network,
-    --body-network, --horizon-ms and --operator are as they were recorded where they are left out. With
-    --no-realtime and the same settings the same comes out, to the last bit."""
+    --body-network, --smpl, --horizon-ms and --operator are as they were recorded where they are left out.
+    With --no-realtime and the same settings the same comes out, to the last bit."""
 
     directory: tyro.conf.Positional[Path]
     """A folder made with teleop --record."""
@@ -380,12 +380,16 @@ def _parse_replay(arguments: list[str]) -> Replay:
     default = Replay(asked.directory, settings=recorded)
     replay: Replay = _cli(Replay, arguments, "launch.py replay", Replay.__doc__, default)
     settings = replay.settings
-    # Nobody asked for networks that were only recorded.
+    # Nobody asked for what was only recorded, where this replay has no use for it.
     if settings.temporal != "posebert" and settings.network == recorded.network:
         settings = dataclasses.replace(settings, network=None)
     unused = not settings.body or settings.temporal != "posebert"
     if unused and settings.body_network == recorded.body_network:
         settings = dataclasses.replace(settings, body_network=None)
+    if not settings.body and settings.smpl == recorded.smpl:
+        settings = dataclasses.replace(settings, smpl=None)
+    if not settings.hands and settings.operator == recorded.operator:
+        settings = dataclasses.replace(settings, operator=None)
     return dataclasses.replace(replay, settings=settings)
 
 

@@ -21,10 +21,10 @@ from app.errors import AppError, UsageError
 from app.recording import HANDS_FILE, RecordingReader, RecordingWriter
 from app.recording_hands import NO_FRAME, HandRecord, unpack_array, unpack_hand_record
 from app.recording_meta import META_FILE
-from app.recording_settings import recorded_settings
+from app.recording_settings import _TAKEN_OVER, recorded_settings
 from app.replay import Replay
 from app.seeing import Gap, Sight
-from app.settings import TeleopSettings
+from app.settings import TeleopSettings, check_settings
 from app.snapshot import Snapshot
 from app.sources.base import EndOfSource
 from app.teleop import run_teleop
@@ -246,6 +246,26 @@ def test_what_is_left_out_is_as_it_was_recorded(tmp_path):
     assert parse(["replay", str(directory), "--temporal", "none"]).settings.temporal == "none"
     with pytest.raises(UsageError, match="source"):
         parse(["replay", str(directory), "--source", "webcam:1"])
+
+
+def test_what_was_recorded_for_hands_or_body_does_not_stop_a_replay_without_them(tmp_path):
+    run = {"settings": {"hand": "right", "operator": "Anna", "body": True, "smpl": "someone.npz"}}
+    replay = ["replay", str(write(tmp_path / "run", [record(0)], run))]
+    with_body = parse([*replay, "--hand", "none"]).settings
+    check_settings(with_body)
+    assert (with_body.operator, with_body.smpl) == (None, Path("someone.npz"))
+    with_hand = parse([*replay, "--no-body"]).settings
+    check_settings(with_hand)
+    assert (with_hand.operator, with_hand.smpl) == ("Anna", None)
+    with pytest.raises(UsageError, match="--operator is for hands"):
+        check_settings(parse([*replay, "--hand", "none", "--operator", "Ben"]).settings)
+
+
+def test_the_manual_names_all_that_is_taken_over():
+    manual = " ".join((ROOT / "docs" / "recording.md").read_text(encoding="utf-8").split())
+    sentence = manual.partition("What you leave out of ")[2].partition(" is as it was recorded")[0]
+    flags = ["--" + name.replace("_", "-") for name in _TAKEN_OVER]
+    assert sentence == ", ".join(f"`{flag}`" for flag in flags[:-1]) + f" and `{flags[-1]}`"
 
 
 def test_damaged_settings_of_a_recording_get_one_sentence(tmp_path):
