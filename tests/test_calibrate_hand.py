@@ -28,6 +28,7 @@ from models.hand_model import HandModel
 from models.observation import Observation
 from models.posebert_input import mean_bone_lengths
 from models.temporal import load_temporal
+from retarget.errors import RetargetError
 
 EVERY = 3  # a camera with ten frames a second: rendering and detecting take most of the time
 
@@ -176,6 +177,12 @@ def test_cancelling_keeps_what_was_there(nothing_kept: Path, hand_landmarker_ass
 def test_a_missing_source_is_one_sentence(nothing_kept: Path) -> None:
     settings = CalibrateHandSettings("Anna", source="nowhere.mp4", output=nothing_kept, headless=True)
     with pytest.raises(AppError, match=r"there is no source 'nowhere.mp4'"):
+        run_hand(settings)
+
+
+def test_a_robot_hand_that_is_none_is_refused_before_anybody_poses(nothing_kept: Path) -> None:
+    settings = CalibrateHandSettings("Anna", source="nowhere.mp4", output=nothing_kept, robot_hand="nohand")
+    with pytest.raises(RetargetError, match="nohand"):
         run_hand(settings)
 
 

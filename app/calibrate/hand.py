@@ -54,6 +54,7 @@ def run_hand(
     Raises:
         UsageError: a flag has an illegal value.
         AppError: the source or a file is unusable.
+        RetargetError: the robot hand is none.
         CalibrationError: a pose was not shown; one sentence says which. What was kept before stays.
     """
     with contextlib.ExitStack() as stack:
@@ -64,6 +65,7 @@ def run_hand(
         check_settings(settings)
         path = operator_file(settings.operator, settings.hand, settings.output)
         require_writable(path)
+        load_retargeter(_robot_hand(settings))  # one that is no hand is refused before anybody poses
         if source is None:
             source = open_source(settings.source, realtime=settings.realtime, script="calibrate")
             stack.callback(source.close)
@@ -105,12 +107,16 @@ def before_and_after(
     settings: CalibrateHandSettings, calibration: OperatorCalibration, seen: Seen
 ) -> list[str]:
     """What the calibration changes on the robot, as a table."""
-    robot_hand = settings.robot_hand
-    if settings.hand == "left" and robot_hand == CalibrateHandSettings.robot_hand:
-        robot_hand = "allegro_left"
+    robot_hand = _robot_hand(settings)
     before = robot_poses(load_retargeter(robot_hand), seen.samples)
     after = robot_poses(load_retargeter(robot_hand, calibration), seen.samples)
     return compare(before, after)
+
+
+def _robot_hand(settings: CalibrateHandSettings) -> str:
+    if settings.hand == "left" and settings.robot_hand == CalibrateHandSettings.robot_hand:
+        return "allegro_left"
+    return settings.robot_hand
 
 
 def _facts(calibration: OperatorCalibration) -> list[str]:
