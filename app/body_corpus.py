@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import tyro
 
 from models.body_clips import humanoid_directory, read_body_clips, write_body_clips
+from models.errors import ModelError
 from models.window import SLOT_RATE_HZ
 
 logger = logging.getLogger(__name__)
@@ -36,6 +38,20 @@ def write_corpus(arguments: Arguments) -> None:
         logger.info("%s: %.1f minutes, mirror images included", split, minutes)
 
 
-if __name__ == "__main__":
+def main(arguments: list[str]) -> int:
+    """The command line."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    write_corpus(tyro.cli(Arguments))
+    settings = tyro.cli(Arguments, args=arguments, prog="app.body_corpus")
+    try:
+        write_corpus(settings)
+    except ModelError as error:
+        logger.error("error: %s", error)
+        return 1
+    except KeyboardInterrupt:
+        logger.info("stopped before all was written")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

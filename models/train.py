@@ -195,8 +195,8 @@ def train(config: TrainConfig) -> Path:
         The ONNX file.
 
     Raises:
-        ModelError: a setting is out of range, there is nothing to train on, or `config.out` holds a run of
-            another network.
+        ModelError: a setting is out of range, there is nothing to train on, or `config.out` cannot be made
+            or holds a run of another network.
     """
     check_config(config)
     config = as_published(config)
@@ -369,7 +369,10 @@ def build(config: TrainConfig) -> PoseBert | BiGru:
 
 def _train(config: TrainConfig, world: World) -> Path:
     out, main = Path(config.out), world.rank == 0
-    out.mkdir(parents=True, exist_ok=True)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ModelError(f"--out {out} cannot be made ({error.strerror}); give another folder") from error
     torch.manual_seed(config.seed)
     network = build(config).to(world.device)
     average = build(config).to(world.device).eval()

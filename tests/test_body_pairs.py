@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from app import assets
+from app import assets, body_corpus, body_pairs
 from app.body_pairs import camera_rotation, one_pair
 from app.body_picture import BodyPainter, random_look
 from app.errors import AppError
@@ -75,3 +76,12 @@ def test_a_pair_is_truth_and_detection_of_the_same_body(
     off = np.linalg.norm(pair.across_m[pair.observed], axis=-1)
     assert np.median(off) < 0.08, "the picture shows the body where the truth has it"
     assert (arrays["wrist_m"][:, 2] > 1.5).all()
+
+
+@pytest.mark.parametrize("command", [body_corpus.main, body_pairs.main])
+def test_a_directory_without_motions_gets_one_sentence(
+    command: Callable[[list[str]], int], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert command([str(tmp_path / "nothere"), str(tmp_path / "out")]) == 1
+    assert "error: there are no *.bvh files in" in caplog.text
+    assert not (tmp_path / "out").exists()

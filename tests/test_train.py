@@ -196,6 +196,12 @@ def test_nothing_to_train_on_is_told(tmp_path):
         train(TrainConfig(out=tmp_path, width=64))
 
 
+def test_a_folder_that_cannot_be_made_is_named(clips, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ModelError, match=r"--out .*file.out cannot be made .*; give another folder"):
+        train(config(clips, tmp_path / "file" / "out"))
+
+
 def test_two_processes_train_one_network(clips, tmp_path):
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     command += ["-m", "models.train", "--out", str(tmp_path), "--motion", str(clips / "motion")]
