@@ -374,7 +374,7 @@ def _parse_replay(arguments: list[str]) -> Replay:
     from app.recording_settings import recorded_settings
 
     asked: Replay = _cli(Replay, arguments, "launch.py replay", Replay.__doc__)
-    if asked.settings.source != TeleopSettings.source:
+    if any(argument.partition("=")[0] == "--source" for argument in arguments):
         raise UsageError("replay takes its images from the recording: leave out --source")
     recorded = recorded_settings(asked.directory)
     default = Replay(asked.directory, settings=recorded)

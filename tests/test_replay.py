@@ -244,8 +244,9 @@ def test_what_is_left_out_is_as_it_was_recorded(tmp_path):
     assert (settings.hand, settings.temporal) == ("left", "one-euro")
     assert (settings.robot, settings.arm) == ("sim", False), "a robot moves only where it is asked for"
     assert parse(["replay", str(directory), "--temporal", "none"]).settings.temporal == "none"
-    with pytest.raises(UsageError, match="source"):
-        parse(["replay", str(directory), "--source", "webcam:1"])
+    for source in (["--source", "webcam:1"], ["--source", "webcam"], ["--source=webcam"]):
+        with pytest.raises(UsageError, match="leave out --source"):
+            parse(["replay", str(directory), *source])
 
 
 def test_what_was_recorded_for_hands_or_body_does_not_stop_a_replay_without_them(tmp_path):
