@@ -223,6 +223,8 @@ def test_no_robot_server_and_broken_delays_are_told(path: Path) -> None:
         ({"screen_ms": -1.0}, "--screen-ms is -1"),
         ({"screen_ms": float("inf")}, "--screen-ms is inf"),
         ({"robot": "none"}, "sim or tcp://"),
+        ({"robot": "tcp://", "robot_only": True}, "sim or tcp://HOST:PORT, not 'tcp://'"),
+        ({"robot": "tcp://127.0.0.1:99999", "robot_only": True}, "sim or tcp://HOST:PORT"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(path: Path, wrong: dict, reason: str) -> None:

@@ -9,6 +9,8 @@ from typing import Literal
 
 from app.errors import UsageError
 from calibration.excitation import LONGEST_S, SHORTEST_S
+from robot.endpoint import parse_endpoint
+from robot.errors import RobotError
 
 _LONGEST_SCREEN_MS = 200.0
 
@@ -55,5 +57,8 @@ class LatencyCalibrationSettings:
             raise UsageError(
                 f"--screen-ms is {self.screen_ms}; give milliseconds from 0 to {_LONGEST_SCREEN_MS:.0f}"
             )
-        if not self.camera_only and self.robot != "sim" and not self.robot.startswith("tcp://"):
-            raise UsageError(f"--robot is sim or tcp://HOST:PORT, not {self.robot!r}")
+        if not self.camera_only and self.robot != "sim":
+            try:
+                parse_endpoint(self.robot)
+            except RobotError as error:
+                raise UsageError(f"--robot is sim or tcp://HOST:PORT, not {self.robot!r}") from error
