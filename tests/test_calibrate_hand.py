@@ -193,6 +193,8 @@ def test_a_robot_hand_that_is_none_is_refused_before_anybody_poses(nothing_kept:
         ({"palm_mm": 9.0}, "--palm-mm is 9.0; give millimetres from 50 to 150"),
         ({"palm_mm": float("nan")}, "--palm-mm is nan"),
         ({"realtime": False}, "--no-realtime needs a source with a clock"),
+        ({"source": "synthetic:1", "hand": "left"}, "synthetic shows a right hand: give --hand right"),
+        ({"source": "synthetic", "mirror": True}, "shows a left hand with --mirror: give --hand left"),
         ({"network": Path("x"), "temporal": "none"}, "--network is for --temporal posebert"),
     ],
 )

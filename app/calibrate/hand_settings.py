@@ -23,7 +23,7 @@ class CalibrateHandSettings:
     hand: Hand = "right"
     """Which of the operator's hands."""
     source: str = "webcam"
-    """webcam[:N], synthetic[:SEED], a video file, a stream URL, or a recording."""
+    """webcam[:N], synthetic[:SEED] (a right hand), a video file, a stream URL, or a recording."""
     temporal: TemporalChoice = "posebert"
     """The temporal stage that the hand will be seen through, as for teleop."""
     network: Path | None = None
@@ -61,5 +61,9 @@ def check_settings(settings: CalibrateHandSettings) -> None:
     live = settings.source.partition(":")[0] == "webcam" or "://" in settings.source
     if not settings.realtime and live:
         raise UsageError(f"--no-realtime needs a source with a clock of its own, not {settings.source!r}")
+    seen = "left" if settings.mirror else "right"
+    if settings.source.partition(":")[0] == "synthetic" and settings.hand != seen:
+        mirrored = " with --mirror" if settings.mirror else ""
+        raise UsageError(f"--source synthetic shows a {seen} hand{mirrored}: give --hand {seen}")
     if settings.network is not None and settings.temporal != "posebert":
         raise UsageError(f"--network is for --temporal posebert; {settings.temporal} takes none")
