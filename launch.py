@@ -16,6 +16,10 @@ from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any, Literal
 
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    # What follows takes long to import, and nobody who presses Ctrl-C then wants to see where it was.
+    signal.signal(signal.SIGINT, lambda number, frame: os._exit(130))  # INTERRUPTED, until there is `main`
+
 import tyro
 
 from app.bench.settings import Benchmark, BenchSettings
@@ -445,6 +449,8 @@ def main(arguments: list[str]) -> int:
 def _run(arguments: list[str]) -> int:
     """Exit status of the command; what fails for a reason that is known is told in one sentence."""
     try:
+        if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         return parse(arguments).run()
     except SystemExit:
         return 0  # help was printed

@@ -267,6 +267,33 @@ def test_an_output_that_is_full_gets_one_sentence(tmp_path, command):
     assert "Exception ignored" not in done.stderr
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="a process cannot press Ctrl-C there for itself alone")
+@pytest.mark.parametrize(
+    ("module", "said"),
+    [("tyro", ""), ("app.doctor", "error: interrupted before there was anything to keep\n")],
+)
+def test_ctrl_c_ends_in_order_while_packages_are_imported(module, said):
+    program = f"""
+import importlib.abc, os, runpy, signal, sys
+class CtrlC(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == "{module}":
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, CtrlC())
+sys.argv = ["launch.py", "doctor"]
+runpy.run_path("launch.py", run_name="__main__")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=120
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", said)
+
+
+def test_importing_the_command_line_changes_no_signal():
+    program = "import signal, launch; assert signal.getsignal(signal.SIGINT) is signal.default_int_handler"
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, timeout=120)
+
+
 @pytest.mark.parametrize("place", [".", ""])
 def test_a_result_that_is_a_folder_is_refused(place):
     done = launch("teleop", "--source", "x.mp4", "--headless", "--trace", place)
