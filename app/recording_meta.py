@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from app.errors import AppError
 FORMAT = "posehand-recording"
 VERSION = 2  # 1 had images only
 META_FILE = "meta.json"
+_LARGEST_PX = 65_535  # of a JPEG
 
 
 @dataclass(frozen=True)
@@ -82,18 +84,26 @@ def read_meta(directory: Path) -> RecordingMeta:
                 f"{VERSION}: update PoseHand"
             )
         width, height = (int(n) for n in content["size_px"])
+        if not (1 <= width <= _LARGEST_PX and 1 <= height <= _LARGEST_PX):
+            raise ValueError(f"size_px is {content['size_px']!r}")
+        fps = float(content["fps"])
+        if not 0.0 < fps < math.inf:
+            raise ValueError(f"fps is {content['fps']!r}")
+        frame_count = content["frame_count"]
+        if not (frame_count is None or (isinstance(frame_count, int) and frame_count >= 0)):
+            raise ValueError(f"frame_count is {frame_count!r}")
         run = dict(content.get("run", {}))
         if not isinstance(run.get("settings", {}), dict):
             raise TypeError(f"the settings are {run['settings']!r}")
         return RecordingMeta(
             size_px=(width, height),
-            fps=float(content["fps"]),
+            fps=fps,
             source=str(content["source"]),
-            frame_count=content["frame_count"],
+            frame_count=frame_count,
             dropped=int(content["dropped"]),
             run=run,
         )
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError, TypeError, KeyError, OverflowError) as error:
         raise AppError(
             f"{path} is damaged ({type(error).__name__}: {error}); copy the recording again"
         ) from error

@@ -189,6 +189,16 @@ def test_what_is_no_recording_is_said_in_one_sentence(tmp_path: Path) -> None:
         ({"format": "other"}, "not a recording of PoseHand"),
         ({"size_px": [1]}, "damaged"),
         ({"fps": "fast"}, "damaged"),
+        ({"fps": 0}, "damaged .*fps is 0"),
+        ({"fps": -30.0}, "damaged .*fps is -30"),
+        ({"fps": "nan"}, "damaged .*fps is 'nan'"),
+        ({"fps": float("inf")}, "damaged .*fps is inf"),
+        ({"size_px": [0, 0]}, r"damaged .*size_px is \[0, 0\]"),
+        ({"size_px": [640, -1]}, "damaged .*size_px is"),
+        ({"size_px": [640, float("inf")]}, "damaged .*infinity"),
+        ({"frame_count": "many"}, "damaged .*frame_count is 'many'"),
+        ({"frame_count": -1}, "damaged .*frame_count is -1"),
+        ({"size_px": [10**9, 480]}, "damaged .*size_px is"),
     ],
 )
 def test_foreign_and_newer_recordings_are_refused(
