@@ -452,7 +452,9 @@ def _run(arguments: list[str]) -> int:
         if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
             signal.signal(signal.SIGINT, signal.default_int_handler)
         return parse(arguments).run()
-    except SystemExit:
+    except SystemExit as ended:
+        if ended.code:
+            raise
         return 0  # help was printed
     except UsageError as error:
         return _fail(str(error), 2)
