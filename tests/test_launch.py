@@ -275,6 +275,7 @@ def test_an_output_that_is_full_gets_one_sentence(tmp_path, command):
 def test_ctrl_c_ends_in_order_while_packages_are_imported(module, said):
     program = f"""
 import importlib.abc, os, runpy, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background inherits none
 class CtrlC(importlib.abc.MetaPathFinder):
     def find_spec(self, name, path, target=None):
         if name == "{module}":
@@ -290,7 +291,10 @@ runpy.run_path("launch.py", run_name="__main__")
 
 
 def test_importing_the_command_line_changes_no_signal():
-    program = "import signal, launch; assert signal.getsignal(signal.SIGINT) is signal.default_int_handler"
+    program = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); import launch; "
+        "assert signal.getsignal(signal.SIGINT) is signal.default_int_handler"
+    )
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, timeout=120)
 
 
