@@ -19,6 +19,7 @@ from app.corpus_props import Props, box, cylinder, sphere
 from app.corpus_report import clip_paths, report
 from app.corpus_scene import Defects, random_look, random_room
 from app.errors import AppError
+from app.synthetic import renderer
 from app.synthetic.look import Look
 from app.synthetic.renderer import ArmRenderer, Prop
 from app.synthetic.routine import FACING
@@ -135,8 +136,12 @@ def test_renderers_of_one_thread_give_pybullet_the_same_lists() -> None:
     model = HandModel.load()
     flat = model.rotations_of_angles(np.zeros((15, 3)), FACING)
     with ArmRenderer(look, model) as one, ArmRenderer(look, model) as other:
-        pictures = [renderer.render(0, flat, np.array([0.0, 0.0, 0.5]), FACING) for renderer in (one, other)]
-        assert one._lists[0].vertices is other._lists[0].vertices
+        pictures = [one.render(0, flat, np.array([0.0, 0.0, 0.5]), FACING)]
+        given = {key: (id(lists.vertices), id(lists.uvs)) for key, lists in renderer._kept.lists.items()}
+        pictures.append(other.render(0, flat, np.array([0.0, 0.0, 0.5]), FACING))
+        assert given == {
+            key: (id(lists.vertices), id(lists.uvs)) for key, lists in renderer._kept.lists.items()
+        }
     np.testing.assert_array_equal(*pictures)
 
 
