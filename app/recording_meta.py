@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import math
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -86,9 +85,6 @@ def read_meta(directory: Path) -> RecordingMeta:
         width, height = (int(n) for n in content["size_px"])
         if not (1 <= width <= _LARGEST_PX and 1 <= height <= _LARGEST_PX):
             raise ValueError(f"size_px is {content['size_px']!r}")
-        fps = float(content["fps"])
-        if not 0.0 < fps < math.inf:
-            raise ValueError(f"fps is {content['fps']!r}")
         frame_count = content["frame_count"]
         if not (frame_count is None or (isinstance(frame_count, int) and frame_count >= 0)):
             raise ValueError(f"frame_count is {frame_count!r}")
@@ -97,7 +93,7 @@ def read_meta(directory: Path) -> RecordingMeta:
             raise TypeError(f"the settings are {run['settings']!r}")
         return RecordingMeta(
             size_px=(width, height),
-            fps=fps,
+            fps=float(content["fps"]),
             source=str(content["source"]),
             frame_count=frame_count,
             dropped=int(content["dropped"]),

@@ -25,6 +25,7 @@ from app.recording import RecordingReader
 from app.recording_hands import HandRecord
 from app.seeing import MOST_EARLIER, Gap, Sight
 from app.sources.base import EndOfSource
+from app.sources.recording import rate_of
 from calibration.delays import Delays
 from models.body_observation import BodyObservation
 from models.observation import Hand, Observation
@@ -161,7 +162,7 @@ class Replay:
         self.body_clock = RecordedClock()
         self.name = self._reader.directory.name
         self.meta = self._reader.meta
-        self.fps = self._reader.meta.fps
+        self.fps = rate_of(self._reader.meta)
         self.size_px = self._reader.meta.size_px
         self.frame_count: int | None = self._reader.meta.frame_count or self._reader.count_frames()
         self.replaced = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import signal
 import subprocess
@@ -267,6 +268,13 @@ def test_the_manual_names_all_that_is_taken_over():
     sentence = manual.partition("What you leave out of ")[2].partition(" is as it was recorded")[0]
     flags = ["--" + name.replace("_", "-") for name in _TAKEN_OVER]
     assert sentence == ", ".join(f"`{flag}`" for flag in flags[:-1]) + f" and `{flags[-1]}`"
+
+
+def test_a_recording_of_no_rate_is_replayed_at_a_usual_one(tmp_path):
+    recording = write(tmp_path / "run.rec", [record(0)])
+    meta = recording / META_FILE
+    meta.write_text(json.dumps({**json.loads(meta.read_text()), "fps": 0}))
+    assert Replay(recording, False, ["right"]).fps == 30.0
 
 
 def test_damaged_settings_of_a_recording_get_one_sentence(tmp_path):

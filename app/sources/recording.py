@@ -10,6 +10,7 @@ from app.errors import AppError
 from app.frame import Frame
 from app.pacing import NS_PER_S, Playback
 from app.recording import RecordingReader
+from app.recording_meta import RecordingMeta
 from app.sources.base import EndOfSource
 from app.sources.times import FileTimes
 
@@ -18,6 +19,11 @@ logger = logging.getLogger(__name__)
 _DEFAULT_FPS = 30.0
 _LEGAL_FPS = (1.0, 240.0)
 _LONGEST_PAUSE_NS = 10 * NS_PER_S  # nobody waits out the hour for which a camera was unplugged
+
+
+def rate_of(meta: RecordingMeta) -> float:
+    """The frame rate, Hz, that a recording tells; a usual one where that has no sense."""
+    return meta.fps if _LEGAL_FPS[0] <= meta.fps <= _LEGAL_FPS[1] else _DEFAULT_FPS
 
 
 class RecordingSource:
@@ -49,8 +55,7 @@ class RecordingSource:
         self._reader = reader
         self._frames = reader.frames()
         self._playback = playback or Playback(realtime)
-        fps = reader.meta.fps
-        self.fps = fps if _LEGAL_FPS[0] <= fps <= _LEGAL_FPS[1] else _DEFAULT_FPS
+        self.fps = rate_of(reader.meta)
         self._times = FileTimes(round(NS_PER_S / self.fps), _LONGEST_PAUSE_NS, _LONGEST_PAUSE_NS)
         self._last_index: int | None = None
         self._pending = self._next_frame()
