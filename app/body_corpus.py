@@ -9,8 +9,8 @@ from pathlib import Path
 
 import tyro
 
+from app.tool import run_tool
 from models.body_clips import humanoid_directory, read_body_clips, write_body_clips
-from models.errors import ModelError
 from models.window import SLOT_RATE_HZ
 
 logger = logging.getLogger(__name__)
@@ -40,17 +40,7 @@ def write_corpus(arguments: Arguments) -> None:
 
 def main(arguments: list[str]) -> int:
     """The command line."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    settings = tyro.cli(Arguments, args=arguments, prog="app.body_corpus")
-    try:
-        write_corpus(settings)
-    except ModelError as error:
-        logger.error("error: %s", error)
-        return 1
-    except KeyboardInterrupt:
-        logger.info("stopped before all was written")
-        return 1
-    return 0
+    return run_tool(lambda: write_corpus(tyro.cli(Arguments, args=arguments, prog="app.body_corpus")))
 
 
 if __name__ == "__main__":

@@ -19,13 +19,12 @@ from tqdm import tqdm
 from app import assets
 from app.body_detector import BodyDetector
 from app.body_picture import BodyPainter, random_look
-from app.errors import AppError
 from app.frame import Frame
+from app.tool import run_tool
 from models.body_clips import BodyClip, Split, read_body_clips
 from models.body_model import BodyModel, body_shape_names
 from models.body_observation import BodyObservation
 from models.camera import Camera
-from models.errors import ModelError
 from models.rotations import matrix_from_axis_angle
 from models.window import SLOT_PERIOD_NS, SLOT_RATE_HZ
 
@@ -137,17 +136,7 @@ def _arrays_of(seen: list[BodyObservation]) -> dict[str, np.ndarray]:
 
 def main(arguments: list[str]) -> int:
     """The command line."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    settings = tyro.cli(Arguments, args=arguments, prog="app.body_pairs")
-    try:
-        write_pairs(settings)
-    except (AppError, ModelError) as error:
-        logger.error("error: %s", error)
-        return 1
-    except KeyboardInterrupt:
-        logger.info("stopped before all was written")
-        return 1
-    return 0
+    return run_tool(lambda: write_pairs(tyro.cli(Arguments, args=arguments, prog="app.body_pairs")))
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ from app.corpus_clip import ClipMaker, PairClip, clip_path
 from app.corpus_report import clip_paths, report
 from app.errors import AppError
 from app.opencv import cv2
-from models.errors import ModelError
+from app.tool import run_tool
 from models.motion.bank import PoseBank
 from models.motion.generator import FPS
 
@@ -166,22 +166,14 @@ def _make_clip(index: int, settings: Settings, path: Path) -> float:
 
 def main(arguments: list[str]) -> int:
     """The command line."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    settings = tyro.cli(Settings, args=arguments, prog="app.corpus")
-    try:
-        if settings.report_only:
-            folder = folder_of(settings)
-        else:
-            folder = make_corpus(settings)
+
+    def run() -> None:
+        settings = tyro.cli(Settings, args=arguments, prog="app.corpus")
+        folder = folder_of(settings) if settings.report_only else make_corpus(settings)
         for line in report(folder):
             logger.info("%s", line)
-    except (AppError, ModelError) as error:
-        logger.error("error: %s", error)
-        return 1
-    except KeyboardInterrupt:
-        logger.info("stopped; the same command goes on from here")
-        return 1
-    return 0
+
+    return run_tool(run, stopped="stopped; the same command goes on from here")
 
 
 if __name__ == "__main__":

@@ -11,9 +11,8 @@ import numpy as np
 import tyro
 
 from app.assets import cache_dir
-from app.errors import AppError
 from app.files import write_atomically
-from models.errors import ModelError
+from app.tool import run_tool
 from models.hand_model import HandModel
 from models.motion.bank import RATE_HZ, SOURCES, PoseBank, build_bank
 from models.motion.recordings import read_recordings
@@ -53,13 +52,7 @@ def make_bank(settings: Settings) -> PoseBank:
 
 def main(arguments: list[str]) -> int:
     """The command line."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    try:
-        make_bank(tyro.cli(Settings, args=arguments, prog="app.corpus_bank"))
-    except (AppError, ModelError) as error:
-        logger.error("error: %s", error)
-        return 1
-    return 0
+    return run_tool(lambda: make_bank(tyro.cli(Settings, args=arguments, prog="app.corpus_bank")))
 
 
 if __name__ == "__main__":

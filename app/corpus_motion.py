@@ -13,9 +13,9 @@ from tqdm import tqdm
 
 from app.corpus_bank import default_bank_path
 from app.corpus_clip import HELD_OUT_SHARE, SPLIT_SEED, TEST_SHAPES
-from app.errors import AppError, UsageError
+from app.errors import UsageError
 from app.files import write_atomically
-from models.errors import ModelError
+from app.tool import run_tool
 from models.hand_model import HandModel, shape_names
 from models.motion.bank import PoseBank
 from models.motion.generator import FPS, MotionGenerator
@@ -86,14 +86,12 @@ def write_motion(settings: Settings) -> int:
 
 def main(arguments: list[str]) -> int:
     """The command line."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    try:
+
+    def run() -> None:
         count = write_motion(tyro.cli(Settings, args=arguments, prog="app.corpus_motion"))
-    except (AppError, ModelError) as error:
-        logger.error("error: %s", error)
-        return 1
-    logger.info("%d clips", count)
-    return 0
+        logger.info("%d clips", count)
+
+    return run_tool(run)
 
 
 if __name__ == "__main__":

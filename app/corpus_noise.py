@@ -15,7 +15,7 @@ from app.assets import cache_dir
 from app.corpus_clip import PairClip
 from app.errors import AppError
 from app.files import write_atomically
-from models.errors import ModelError
+from app.tool import run_tool
 from models.fusion import fuse, image_hand
 from models.metrics import accel_error, mpjpe, pa_mpjpe
 from models.motion.detector_fit import fit_noise
@@ -131,13 +131,7 @@ def fit_corpus(settings: Settings) -> Path:
 
 def main(arguments: list[str]) -> int:
     """The command line."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    try:
-        fit_corpus(tyro.cli(Settings, args=arguments, prog="app.corpus_noise"))
-    except (AppError, ModelError) as error:
-        logger.error("error: %s", error)
-        return 1
-    return 0
+    return run_tool(lambda: fit_corpus(tyro.cli(Settings, args=arguments, prog="app.corpus_noise")))
 
 
 if __name__ == "__main__":
