@@ -239,7 +239,6 @@ class RecordingReader:
         return sum(1 for _ in reader._records(FRAMES_FILE, lambda plain: plain))
 
     def _records(self, name: str, unpack: Callable[[Any], Record | None]) -> Generator[Record, None, None]:
-        self.truncated = False
         path = self.directory / name
         try:
             with path.open("rb") as file:
@@ -266,7 +265,7 @@ class RecordingReader:
                 logger.debug("%s: %s", self.directory, error)
                 self.truncated = True
                 return
-        self.truncated = end_of_last < file.tell()
+        self.truncated |= end_of_last < file.tell()
 
 
 def _packed(frame: Frame) -> bytes:

@@ -81,7 +81,6 @@ def _write(
     for reader in readers:
         name = str(reader.directory)
         hands = _hands_of(reader)
-        hands_truncated = reader.truncated  # reading the images forgets it
         if writer is None:
             fps = fps or _fps_of(hands[0], reader)
             writer = DatasetWriter(root, fps, task, reader.meta.size_px)
@@ -97,7 +96,7 @@ def _write(
         if not episodes:
             raise AppError(f"{name} holds fewer than two images: leave it out")
         lines.append(f"{name}: {rows} rows at {writer.fps} Hz in {len(episodes)} episode(s)")
-        if reader.truncated or hands_truncated:
+        if reader.truncated:
             lines.append(f"{name} is cut off, as after a crash; what there is was exported")
         meta = reader.meta
         facts = {"source": meta.source, "source_fps": meta.fps, "dropped": meta.dropped, "run": meta.run}

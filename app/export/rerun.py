@@ -91,12 +91,11 @@ def _log(rr: Any, stream: Any, reader: RecordingReader) -> tuple[list[Hand], int
         for record in reader.hands():
             log.hand(record)
             records += 1
-    truncated, frames = reader.truncated, 0
+    frames = 0
     images = unmirrored_frames(reader)
     for frame in tqdm(images, total=reader.meta.frame_count, desc=reader.directory.name, unit="frame"):
         log.frame(frame)
         frames += 1
-    reader.truncated = reader.truncated or truncated
     return list(log.hands), frames, records
 
 
