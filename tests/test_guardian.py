@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import signal
@@ -16,6 +15,7 @@ from pathlib import Path
 
 import msgpack
 import pytest
+from pipe_examples import unread_pipe
 
 from robot.can import Frame, ProtocolV4
 from robot.can.bus import BusSettings, CanPort
@@ -199,13 +199,7 @@ sys.exit(guardian.main(["--interface", "none", "--port", sys.argv[1], "--timeout
 
 @pytest.mark.skipif(os.name != "posix", reason="fills a pipe of this size")
 def test_a_guardian_whose_log_nobody_reads_goes_on_stopping() -> None:
-    unread, full = os.pipe()
-    os.set_blocking(full, False)
-    with contextlib.suppress(BlockingIOError):
-        while True:
-            os.write(full, bytes(4096))
-    os.set_blocking(full, True)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with unread_pipe() as full, socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(20.0)
         process = subprocess.Popen(
             [sys.executable, "-c", _ON_A_REFUSING_BUS, str(listener.getsockname()[1])],
@@ -228,8 +222,6 @@ def test_a_guardian_whose_log_nobody_reads_goes_on_stopping() -> None:
         finally:
             process.kill()
             process.wait()
-            os.close(unread)
-            os.close(full)
 
 
 def test_a_guardian_says_that_a_silent_servers_hand_was_stopped_only_when_it_was(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import signal
@@ -21,6 +20,7 @@ import pytest
 import zmq
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pipe_examples import unread_pipe
 
 import robot.inbox as inbox_module
 from robot import JointTrajectory, RobotError, SimulationProcess, connect, hand_spec, server, spawn_simulation
@@ -506,39 +506,32 @@ def test_the_fault_is_told_when_the_joint_angles_are_not_finite(monkeypatch: pyt
 
 @pytest.mark.skipif(os.name != "posix", reason="fills a pipe of this size")
 def test_a_server_whose_log_nobody_reads_still_answers_and_stops() -> None:
-    full, fill = os.pipe()
-    os.set_blocking(fill, False)
-    with contextlib.suppress(BlockingIOError):
-        while True:
-            os.write(fill, bytes(4096))
-    os.set_blocking(fill, True)
-    server_process = subprocess.Popen(
-        [sys.executable, "-m", "robot.server", "--port", "0", "--parent-pipe"],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=fill, cwd=ROOT,
-    )  # fmt: skip
-    try:
-        assert server_process.stdout is not None
-        assert server_process.stdin is not None
-        with connect(json.loads(server_process.stdout.readline())["endpoint"]) as robot:
-            robot.arm()
-            before = robot.status().counters.malformed
-            with zmq.Context() as context, context.socket(zmq.PUB) as targets:
-                targets.connect(robot.endpoint.targets)
+    with unread_pipe() as full:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "robot.server", "--port", "0", "--parent-pipe"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=full, cwd=ROOT,
+        )  # fmt: skip
+        try:
+            assert process.stdout is not None
+            assert process.stdin is not None
+            with connect(json.loads(process.stdout.readline())["endpoint"]) as robot:
+                robot.arm()
+                before = robot.status().counters.malformed
+                with zmq.Context() as context, context.socket(zmq.PUB) as targets:
+                    targets.connect(robot.endpoint.targets)
 
-                def nonsense() -> bool:
-                    targets.send(b"target/right nonsense")
-                    return robot.status().counters.malformed > before + 5
+                    def nonsense() -> bool:
+                        targets.send(b"target/right nonsense")
+                        return robot.status().counters.malformed > before + 5
 
-                until(nonsense, "what is refused is counted")
-            robot.stop()
-            assert mode(robot) == "STOPPED"
-        server_process.stdin.close()
-        assert server_process.wait(PATIENCE_S) == 0
-    finally:
-        server_process.kill()
-        server_process.wait()
-        os.close(full)
-        os.close(fill)
+                    until(nonsense, "what is refused is counted")
+                robot.stop()
+                assert mode(robot) == "STOPPED"
+            process.stdin.close()
+            assert process.wait(PATIENCE_S) == 0
+        finally:
+            process.kill()
+            process.wait()
 
 
 def test_runtime_far_behind_skips_time_and_counts_it() -> None:

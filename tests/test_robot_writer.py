@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from pipe_examples import fill
 
 from robot.writer import LineWriter, logging_aside
 
@@ -22,14 +23,6 @@ def pipe() -> Iterator[tuple[int, int]]:
     for end in ends:
         with contextlib.suppress(OSError):
             os.close(end)
-
-
-def fill(descriptor: int) -> None:
-    os.set_blocking(descriptor, False)
-    with contextlib.suppress(BlockingIOError):
-        while True:
-            os.write(descriptor, bytes(4096))
-    os.set_blocking(descriptor, True)
 
 
 def test_lines_come_out_as_they_went_in(pipe: tuple[int, int]) -> None:
