@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -25,7 +27,7 @@ from app.export.rerun import export_rerun
 from app.export.run import run_export
 from app.export.settings import ExportSettings
 from app.opencv import cv2
-from app.recording import HANDS_FILE
+from app.recording import FRAMES_FILE, HANDS_FILE
 
 Rows = list[tuple[int, int | None, Any]]
 
@@ -167,6 +169,25 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, rerun: Any) -> 
     (tmp_path / "file").touch()
     with pytest.raises(AppError, match="cannot write"):
         export_rerun(tmp_path / "run", tmp_path / "file" / "run.rrd")
+
+
+def test_a_folder_is_refused_before_anything_is_read(tmp_path: Path, rerun: Any) -> None:
+    with pytest.raises(AppError, match="give the name of a file"):
+        export_rerun(record_usual(tmp_path / "run", 3), tmp_path)
+
+
+def test_a_disk_with_too_little_room_is_left_alone(
+    tmp_path: Path, rerun: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = record_usual(tmp_path / "run", 40)
+    size = sum((run / name).stat().st_size for name in (FRAMES_FILE, HANDS_FILE))
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=size - 1))
+    with pytest.raises(AppError, match=r"may take .* MB and .* MB are free; make room"):
+        export_rerun(run, tmp_path / "run.rrd")
+    assert {path.name for path in tmp_path.iterdir()} == {"run"}
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=size))
+    export_rerun(run, tmp_path / "run.rrd")
+    assert (tmp_path / "run.rrd").stat().st_size <= size
 
 
 @pytest.mark.parametrize("room_bytes", [0, 1000])

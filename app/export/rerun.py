@@ -12,6 +12,7 @@ Two timelines: `capture_time`, since the first record, and `frame`, the source's
 from __future__ import annotations
 
 import contextlib
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,9 +25,10 @@ from app.errors import AppError
 from app.export.optional import require
 from app.export.rerun_layout import layout
 from app.export.unmirrored import unmirrored_frames
+from app.files import require_writable
 from app.frame import Frame
 from app.opencv import cv2
-from app.recording import JPEG_QUALITY, RecordingReader
+from app.recording import FRAMES_FILE, HANDS_FILE, JPEG_QUALITY, RecordingReader
 from app.recording_hands import NO_FRAME, HandRecord
 from models.camera import Camera
 from models.keypoints import SKELETON
@@ -54,10 +56,11 @@ def export_rerun(recording: Path, output: Path) -> list[str]:
     """
     rr = require("rerun", COMMAND)
     reader = RecordingReader(recording)
+    require_writable(output)
+    _require_room(reader, output)
     partial = output.with_name(f".{output.name}.part")
     stream = rr.RecordingStream(APPLICATION)
     try:
-        output.parent.mkdir(parents=True, exist_ok=True)
         # Where it cannot write rerun-sdk would only log it; with no room for its header it waits for ever.
         partial.write_bytes(bytes(_LEAST_BYTES))
         stream.save(partial)
@@ -80,6 +83,18 @@ def export_rerun(recording: Path, output: Path) -> list[str]:
     if reader.truncated:
         lines.append(f"{recording} is cut off, as after a crash; what there is was exported")
     return [*lines, f"rerun: {output}"]
+
+
+def _require_room(reader: RecordingReader, output: Path) -> None:
+    """Where the disk fills midway rerun-sdk may wait for ever; no .rrd is larger than its recording."""
+    paths = [reader.directory / name for name in (FRAMES_FILE, HANDS_FILE)]
+    needed = sum(path.stat().st_size for path in paths if path.exists())
+    free = shutil.disk_usage(output.parent).free
+    if free < needed:
+        raise AppError(
+            f"cannot write {output}: it may take {needed / 1e6:.1f} MB and {free / 1e6:.1f} MB are free; "
+            "make room on the disk or choose another"
+        )
 
 
 def _log(rr: Any, stream: Any, reader: RecordingReader) -> tuple[list[Hand], int, int]:
