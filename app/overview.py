@@ -6,6 +6,7 @@ as they come, and the video is composed afterwards.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import shutil
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ logger = logging.getLogger(__name__)
 TILE_HEIGHT_PX = 480
 ROBOT_TILE_PX = (480, 480)
 HUMANOID_TILE_PX = (480, 480)
+WIDEST_CAMERA_TILE_PX = 4 * TILE_HEIGHT_PX
 MAX_FRAMES = 54_000  # half an hour at 30 Hz: a live run may last for days, its video need not
 
 
@@ -103,7 +105,8 @@ class OverviewRecorder:
         """Keep one frame: its image, and per hand and of the body what became of it."""
         image = frame.image
         if self._scale < 1.0:
-            image = cv2.resize(image, None, fx=self._scale, fy=self._scale, interpolation=cv2.INTER_AREA)
+            width, height = (max(1, round(side * self._scale)) for side in image.shape[1::-1])
+            image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
         if len(self._frames) >= MAX_FRAMES:
             return
         self._frames[frame.index] = hands
@@ -124,18 +127,26 @@ class OverviewRecorder:
             AppError: the video cannot be written.
         """
         self.stop()
+        path = self._run_dir / "overview.mp4"
+        partial = self._run_dir / "overview.part.mp4"
         try:
-            return self._compose(interrupt)
+            frames = self._compose(partial, interrupt)
+            _check_video(partial, frames)
+            partial.replace(path)
+        except OSError as error:
+            raise AppError(f"cannot write {path}: {error.strerror}; choose another --run-dir") from error
         finally:
+            with contextlib.suppress(OSError):
+                partial.unlink(missing_ok=True)
             shutil.rmtree(self._spool_dir, ignore_errors=True)  # they may well be what fills the disk
+        return path
 
     def stop(self) -> None:
         """Keep no more images; those kept are on disk when this returns. Safe to call twice."""
         self._writer.close()
 
-    def _compose(self, interrupt: Interrupt) -> Path:
-        path = self._run_dir / "overview.mp4"
-        partial = self._run_dir / "overview.part.mp4"
+    def _compose(self, partial: Path, interrupt: Interrupt) -> int:
+        """Write the video; returns how many frames it has."""
         views = RobotViews(ROBOT_TILE_PX)
         video: cv2.VideoWriter | None = None
         written, t_start_ns = 0, 0
@@ -162,13 +173,12 @@ class OverviewRecorder:
                 self._humanoid = None
         if video is None:
             raise AppError("no overview.mp4 was written: there was no image to show")
-        _check_video(partial, written)
-        partial.replace(path)
-        return path
+        return written
 
     def _compose_frame(self, frame: Frame, row: list[OverviewFrame], views: RobotViews) -> np.ndarray:
         height, width = frame.image.shape[:2]
-        camera_size = (2 * round(TILE_HEIGHT_PX * width / height / 2), TILE_HEIGHT_PX)
+        tile_width = 2 * max(1, round(TILE_HEIGHT_PX * width / height / 2))
+        camera_size = (min(tile_width, WIDEST_CAMERA_TILE_PX), TILE_HEIGHT_PX)
         camera, scale, offset = fit_into(frame.image, camera_size)
         body = self._bodies.get(frame.index)
         tiles = [camera]
@@ -227,4 +237,4 @@ def _check_video(path: Path, frames: int) -> None:
     arrived = int(video.get(cv2.CAP_PROP_FRAME_COUNT))
     video.release()
     if arrived != frames:
-        raise AppError(f"{path} holds {arrived} of {frames} frames: make room on the disk and run again")
+        raise AppError(f"{path} took {arrived} of {frames} frames: make room on the disk and run again")

@@ -36,6 +36,9 @@ def record(run_dir: Path, times_ms: list[int]) -> OverviewRecorder:
     return recorder
 
 
+compose = OverviewRecorder._compose
+
+
 def frames_of(path: Path) -> int:
     video = cv2.VideoCapture(str(path))
     return int(video.get(cv2.CAP_PROP_FRAME_COUNT))
@@ -102,3 +105,30 @@ def test_images_are_gone_when_no_video_could_be_made_of_them(tmp_path):
     with pytest.raises(AppError, match="cannot write"):
         record(tmp_path, [0, 33]).compose(Interrupt())
     assert not (tmp_path / ".camera").exists()
+
+
+@pytest.mark.parametrize("size_px", [(8, 4000), (4000, 8), (1, 1)])
+def test_images_of_any_shape_make_a_video_that_can_be_looked_at(tmp_path, size_px):
+    width, height = size_px
+    recorder = OverviewRecorder(tmp_path, size_px, 30.0, blocking=True)
+    recorder.add(Frame(0, 0, np.full((height, width, 3), 200, np.uint8)), [SHOWN])
+    video = cv2.VideoCapture(str(recorder.compose(Interrupt())))
+    _, picture = video.read()
+    assert picture.shape[0] == 480
+    assert 482 <= picture.shape[1] <= 5 * 480
+    camera = picture[:, : picture.shape[1] - 480]
+    assert camera.max() > 150, "the camera's image is not there"
+
+
+def test_a_video_in_whose_place_a_folder_is_fails_in_one_sentence(tmp_path):
+    (tmp_path / "overview.mp4").mkdir()
+    with pytest.raises(AppError, match=r"cannot write .*overview\.mp4: .*; choose another --run-dir"):
+        record(tmp_path, [0, 33]).compose(Interrupt())
+    assert {path.name for path in tmp_path.iterdir()} == {"overview.mp4"}
+
+
+def test_a_disk_that_took_only_part_of_a_video_keeps_none_of_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(OverviewRecorder, "_compose", lambda *arguments: compose(*arguments) + 1)
+    with pytest.raises(AppError, match=r"took 2 of 3 frames: make room"):
+        record(tmp_path, [0, 33]).compose(Interrupt())
+    assert not list(tmp_path.iterdir())
