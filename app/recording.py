@@ -130,11 +130,13 @@ class RecordingWriter:
         self._closed = True
         self._queue.put(None)
         self._thread.join()
-        try:
-            self._frames_file.close()
-            for file in self._record_files.values():
+        for file in (self._frames_file, *self._record_files.values()):
+            try:
                 file.close()
-            meta = replace(self._meta, frame_count=self.written, dropped=self.dropped)
+            except OSError as error:  # what a full disk did not take
+                self._fail(error.strerror or str(error))
+        meta = replace(self._meta, frame_count=self.written, dropped=self.dropped)
+        try:
             write_meta(self.directory, meta)
         except OSError as error:
             self._fail(error.strerror or str(error))

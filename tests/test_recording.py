@@ -89,6 +89,23 @@ class FullDisk(io.BytesIO):
         return super().write(content)  # type: ignore[arg-type]
 
 
+class UnclosableDisk(io.BytesIO):
+    """Finds only when a file is closed that there was no room for its end."""
+
+    def close(self) -> None:
+        super().close()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_recording_whose_end_was_not_written_still_says_how_long_it_is(tmp_path: Path) -> None:
+    writer = RecordingWriter(tmp_path, SIZE_PX, 30.0, True, open_file=lambda _: UnclosableDisk())
+    for i in range(3):
+        writer.write(make_frame(i))
+    writer.close()
+    assert writer.error.endswith("stopped after 3 frames: No space left on device")
+    assert RecordingReader(tmp_path).meta.frame_count == 3
+
+
 @pytest.mark.parametrize("blocking", [True, False])
 def test_a_full_disk_stops_the_recording_and_nothing_else(
     tmp_path: Path, blocking: bool, caplog: pytest.LogCaptureFixture
