@@ -24,6 +24,7 @@ from models.graph.prepare import TURING, Precision, prepare
 from models.temporal import NETWORK_FILE
 
 PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16")
+DESCRIPTION_FILE = "network.json"
 WINDOWS = (1, 2)  # one hand, and two at once
 FP32_LIMIT_RAD, FP16_LIMIT_RAD = 1e-5, 2e-3  # further from the file's own poses is another network
 
@@ -37,20 +38,20 @@ def run_export_network(
         AppError, ModelError: a package or a file is missing or unusable; one sentence says what to do.
     """
     network = Network.load(settings.network or NETWORK_FILE)
-    require_writable(settings.output / "network.json")
     if what == "onnx":
         about = _export_onnx(network, settings.output)
     else:
         wanted = settings.compute_capability if isinstance(settings, ExportTensorRtSettings) else ()
         about = _export_tensorrt(network, settings.output, wanted)
     facts = {"network": network.path.name, "network_sha256": network.sha256, "files": about}
-    with write_atomically(settings.output / "network.json") as file:
+    with write_atomically(settings.output / DESCRIPTION_FILE) as file:
         file.write((json.dumps(facts, indent=1) + "\n").encode())
     return [f"{entry['file']}: {entry['said']}" for entry in about] + [f"files: {settings.output}"]
 
 
 def _export_onnx(network: Network, output: Path) -> list[dict[str, Any]]:
     """fp32 and fp16, for one window and two, each compared with the file it comes from."""
+    require_writable(output / DESCRIPTION_FILE)
     about = []
     for precision in PRECISIONS:
         for windows in WINDOWS:
@@ -109,8 +110,10 @@ def _export_tensorrt(network: Network, output: Path, wanted: tuple[int, ...]) ->
     for capability in wanted:  # all of them first: no engine is built for nothing
         if capability not in tensorrt.capabilities:
             tensorrt.refuse(capability)
+    capabilities = tuple(dict.fromkeys(wanted)) or (_capability_here(),)
+    require_writable(output / DESCRIPTION_FILE)
     about = []
-    for capability in dict.fromkeys(wanted) or (_capability_here(),):
+    for capability in capabilities:
         ahead = capability if capability in tensorrt.capabilities else None
         for precision in PRECISIONS:
             if capability == TURING and precision == "fp32":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import subprocess
 import sys
@@ -546,6 +547,22 @@ def test_the_command_says_all_and_writes_a_picture(tmp_path):
     assert done.stdout.strip().splitlines()[-1].startswith("all well")
     assert cv2.imread(str(tmp_path / "deep" / "hand.png")).shape[2] == 3
     assert launch(str(LEFT), "--hand", "right", "--output", str(tmp_path / "p.png")).returncode == 1
+
+
+@pytest.mark.parametrize("flag", ["output", "write"])
+def test_a_full_disk_leaves_no_half_of_a_file(flag, tmp_path, monkeypatch):
+    paths = {"output": tmp_path / "hand.png", "write": tmp_path / "hand.yaml"}
+    replace_file = Path.replace
+
+    def full(partial, path):
+        if path == paths[flag]:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return replace_file(partial, path)
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(AppError, match=rf"cannot write .*{paths[flag].name}: No space left on device"):
+        run_check_hand(RIGHT, CheckHandSettings(**paths))
+    assert {path.name for path in tmp_path.iterdir()} <= {"hand.png", "hand.yaml"} - {paths[flag].name}
 
 
 def test_what_is_no_hand_is_refused(tmp_path):

@@ -101,7 +101,8 @@ def test_without_tensorrt_one_sentence_says_how_to_get_it(monkeypatch, tmp_path)
     with pytest.raises(
         ModelError, match=r"TensorRT is not installed: pip install tensorrt-rtx-cu13-bindings"
     ):
-        run_export_network("tensorrt", ExportTensorRtSettings(tmp_path, None, (89,)))
+        run_export_network("tensorrt", ExportTensorRtSettings(tmp_path / "engines", None, (89,)))
+    assert not (tmp_path / "engines").exists()
 
 
 @needs_tensorrt

@@ -16,6 +16,7 @@ from app.check_hand.trial import TrialResult
 from app.check_hand.wrist_frame import turn_deg
 from app.drawing import FINGER_COLOURS, Colour
 from app.errors import AppError
+from app.files import write_atomically
 from app.opencv import cv2
 from models.keypoints import FINGERS, SKELETON
 from retarget.objective import rotation_of
@@ -44,11 +45,10 @@ def write_picture(check: Check, path: Path) -> None:
         AppError: the file cannot be written.
     """
     encoded, data = cv2.imencode(".png", draw(check))
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data.tobytes() if encoded else b"")
-    except OSError as error:
-        raise AppError(f"cannot write {path} ({error.strerror}); give another --output") from error
+    if not encoded:
+        raise AppError(f"the picture for {path} cannot be made: OpenCV was built without PNG")
+    with write_atomically(path) as file:
+        file.write(data.tobytes())
 
 
 def draw(check: Check) -> np.ndarray:

@@ -9,7 +9,7 @@ from app.check_hand.picture import write_picture
 from app.check_hand.proposal import relative_to
 from app.check_hand.report import closing_line, report_lines
 from app.check_hand.settings import CheckHandSettings, check_settings
-from app.errors import AppError
+from app.files import write_atomically
 
 
 def run_check_hand(urdf: Path, settings: CheckHandSettings) -> tuple[list[str], int]:
@@ -30,18 +30,9 @@ def run_check_hand(urdf: Path, settings: CheckHandSettings) -> tuple[list[str], 
     write_picture(check, settings.output)
     lines += ["", "a ready config", "", *check.proposal.splitlines(), ""]
     if settings.write is not None:
-        _write(
-            settings.write, relative_to(check.proposal, check.description.tree.path, settings.write.parent)
-        )
+        proposal = relative_to(check.proposal, check.description.tree.path, settings.write.parent)
+        with write_atomically(settings.write) as file:
+            file.write(proposal.encode())
         lines.append(f"config: {settings.write}")
     lines += [f"picture: {settings.output}", closing_line(check)]
     return lines, 1 if check.wrong else 0
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("x", encoding="utf-8") as file:
-            file.write(text)
-    except OSError as error:
-        raise AppError(f"cannot write {path} ({error.strerror}); give another --write") from error
