@@ -196,11 +196,13 @@ def _check_publish_settings(settings: TeleopSettings) -> None:
                 raise UsageError(f"--{flag} is for --publish tcp://HOST:PORT: add it, or leave out --{flag}")
         return
     try:
-        parse_publish_address(settings.publish)
+        _, port = parse_publish_address(settings.publish)
     except RobotError as error:
         raise UsageError(
             f"--publish is tcp://HOST:PORT with a port up to 65535, not {settings.publish!r}"
         ) from error
+    if port == 0:
+        raise UsageError("--publish needs a port that others can be told of, from 1 to 65535, not 0")
 
 
 def parse_horizon_ms(text: str) -> float | None:

@@ -359,6 +359,7 @@ def test_bodies_that_were_overtaken_are_remembered():
         ({"scene": "table"}, "--scene is for hands"),
         ({"body_network": Path("x.onnx")}, "--body-network is for --body"),
         ({"publish": "127.0.0.1:5580"}, "--publish is tcp://HOST:PORT"),
+        ({"publish": "tcp://127.0.0.1:0"}, "a port that others can be told of"),
         ({"publish_keys": Path("keys")}, "--publish-keys is for --publish"),
         ({"hand": "right", "body": False, "smpl": Path("SMPL.pkl")}, "--smpl is for --body"),
     ],
