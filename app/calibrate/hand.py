@@ -65,7 +65,7 @@ def run_hand(
         check_settings(settings)
         path = operator_file(settings.operator, settings.hand, settings.output)
         require_writable(path)
-        load_retargeter(_robot_hand(settings))  # one that is no hand is refused before anybody poses
+        usual = load_retargeter(_robot_hand(settings))  # what is no hand is refused before anybody poses
         if source is None:
             source = open_source(settings.source, realtime=settings.realtime, script="calibrate")
             stack.callback(source.close)
@@ -80,7 +80,8 @@ def run_hand(
     if seen is None:
         return ["cancelled; what was calibrated before stays as it is"]
     calibration = make_calibration(settings, seen)
-    table = before_and_after(settings, calibration, seen)
+    calibrated = load_retargeter(_robot_hand(settings), calibration)
+    table = compare(robot_poses(usual, seen.samples), robot_poses(calibrated, seen.samples))
     save_operator(calibration, settings.output)
     return [*table, *_facts(calibration), f"calibration: {path}", _how_to_use(settings)]
 
@@ -101,16 +102,6 @@ def make_calibration(settings: CalibrateHandSettings, seen: Seen) -> OperatorCal
         mean_bone_lengths(HandModel.load()),
         None if settings.palm_mm is None else settings.palm_mm * 1e-3,
     )
-
-
-def before_and_after(
-    settings: CalibrateHandSettings, calibration: OperatorCalibration, seen: Seen
-) -> list[str]:
-    """What the calibration changes on the robot, as a table."""
-    robot_hand = _robot_hand(settings)
-    before = robot_poses(load_retargeter(robot_hand), seen.samples)
-    after = robot_poses(load_retargeter(robot_hand, calibration), seen.samples)
-    return compare(before, after)
 
 
 def _robot_hand(settings: CalibrateHandSettings) -> str:
