@@ -7,10 +7,13 @@ import threading
 import time
 from concurrent.futures import Future, wait
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from app.body_detector import BodyDetector
 from app.frame import Frame
 from models.body_observation import BodyObservation
+
+if TYPE_CHECKING:
+    from app.body_detector import BodyDetector
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from app.assets import resolve_hand_landmarker, resolve_pose_landmarker
-from app.body_detector import BodyDetector
 from app.body_sight import BodyEyes
 from app.clock import Clock, FileClock, MonotonicClock
 from app.detector import HandDetector
@@ -78,6 +77,8 @@ def open_live(
     body: BodyEyes | None = None
     if settings.body:
         body_model = resolve_pose_landmarker(settings.body_model)
+        from app.body_detector import BodyDetector  # MediaPipe takes most of a second
+
         body = BodyEyes(stack.enter_context(BodyDetector(body_model, settings.mirror)))
     clock: Clock = MonotonicClock() if settings.realtime else FileClock()
     recording = Path(settings.source)

@@ -117,7 +117,7 @@ def body_detector(monkeypatch: pytest.MonkeyPatch) -> FakeBodyDetector:
     detector = FakeBodyDetector()
     monkeypatch.setattr(inputs, "resolve_pose_landmarker", lambda path: path)
     monkeypatch.setattr(inputs, "resolve_hand_landmarker", lambda path: path)
-    monkeypatch.setattr(inputs, "BodyDetector", lambda *_: detector)
+    monkeypatch.setattr("app.body_detector.BodyDetector", lambda *_: detector)
     monkeypatch.setattr(inputs, "HandDetector", FakeHandDetector)
     return detector
 

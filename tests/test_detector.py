@@ -395,3 +395,16 @@ def test_the_second_opinion_on_depth_shares_the_pixels_scale(
         finger_px, finger_m = image[12] - image[9], observation.keypoints_m[12] - observation.keypoints_m[9]
         ratio = np.linalg.norm(finger_px) / np.linalg.norm(palm_px)
         assert ratio == pytest.approx(np.linalg.norm(finger_m) / np.linalg.norm(palm_m), rel=0.25)
+
+
+def test_a_run_that_follows_hands_starts_without_mediapipe() -> None:
+    slow = "{'mediapipe', 'matplotlib', 'torch', 'onnx'}"
+    code = f"import sys, app.teleop; print(sorted({slow} & set(sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parents[1],
+    )
+    assert done.stdout == "[]\n", "imported by every run, which takes most of a second"
