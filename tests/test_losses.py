@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from training_examples import MODEL, truth_windows
 
@@ -25,7 +26,7 @@ def losses(pose: torch.Tensor, config: LossConfig | None = None, valid: torch.Te
 
 def turned(angle_rad: torch.Tensor) -> torch.Tensor:
     """The true poses with the wrist turned about x by (S,) angles."""
-    turn = torch.tensor(matrix_from_axis_angle(angle_rad[:, None] * torch.tensor([1.0, 0.0, 0.0])))
+    turn = torch.tensor(matrix_from_axis_angle(np.outer(angle_rad.numpy(), [1.0, 0.0, 0.0])))
     wrist = turn.float() @ TRUTH.rotations[:, :, 0]
     rotations = torch.cat([wrist[:, :, None], TRUTH.rotations[:, :, 1:]], 2)
     return start_pose(rotations, location_of_wrist(TRUTH.wrist_m))
