@@ -51,6 +51,7 @@ from models.window import WINDOW_SLOTS
 
 logger = logging.getLogger(__name__)
 
+_BF16_CAPABILITIES = ("avx512_bf16", "amx_bf16", "bf16")  # as torch calls them: x86, x86, ARM
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of malloc.h
 
 
@@ -138,8 +139,9 @@ class TrainConfig:
     """Steps between rows of curves.csv and checkpoints."""
     validate_every: int = 1000
     """Steps between validations."""
-    bf16: bool = True
-    """Compute in bfloat16 where that is safe."""
+    bf16: Literal["auto", "on", "off"] = "auto"
+    """Compute in bfloat16 where that is safe. auto: if the processor has instructions for it, as without them
+    a step takes longer than in 32 bits."""
     threads: int = 0
     """CPU threads a process; 0 leaves the choice to torch."""
     seed: int = 0
@@ -269,6 +271,14 @@ class World:
             dist.destroy_process_group()
 
 
+def has_bf16(device: torch.device) -> bool:
+    """Whether a device has instructions for bfloat16."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    has = torch.cpu.get_capabilities()
+    return any(has.get(name, False) for name in _BF16_CAPABILITIES)
+
+
 def keep_freed_memory() -> None:
     """Lets glibc keep what is freed: giving it back and faulting it in anew costs a fifth of a step."""
     if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
@@ -393,6 +403,7 @@ def _train(config: TrainConfig, world: World) -> Path:
     curves = Curves(out, step) if main else None
     if main:
         (out / "config.json").write_text(json.dumps(asdict(config), indent=1, default=str))
+    bf16 = config.bf16 == "on" or (config.bf16 == "auto" and has_bf16(world.device))
     even = WINDOW_SLOTS + sum(slot == i + 1 for i, slot in enumerate(config.future))
     sums: dict[str, float] = {}
     since = 0  # steps they are sums of
@@ -412,7 +423,7 @@ def _train(config: TrainConfig, world: World) -> Path:
         if teacher.stills is not None:
             still, still_seen = teacher.singles(max(1, config.stills_batch // world.size))
             single = teacher.described(still_seen)
-        with torch.autocast(world.device.type, torch.bfloat16, enabled=config.bf16):
+        with torch.autocast(world.device.type, torch.bfloat16, enabled=bf16):
             pose, corrected, alone = model(features, observed, start, causal, single)
         loss = config.loss
         terms = pose_losses(

@@ -15,6 +15,7 @@ import torch
 from training_examples import write_clips
 
 from models import posebert_stage
+from models import train as train_module
 from models.errors import ModelError
 from models.losses import LossConfig
 from models.noise import GapConfig
@@ -87,9 +88,45 @@ def test_baselines_of_hands_begin_half_a_metre_ahead_whatever_the_clips(clips, t
 
 def test_the_loss_falls(clips, tmp_path):
     plan = replace(config(clips, tmp_path), paces=(1.0, 1.0), focal_spread=0.0)
-    train(replace(plan, steps=72, log_every=8, learning_rate=3e-3, bf16=False))
+    train(replace(plan, steps=72, log_every=8, learning_rate=3e-3, bf16="off"))
     totals = [float(row["total"]) for row in rows(tmp_path)]
     assert totals[-1] < 0.8 * totals[0]
+
+
+@pytest.mark.parametrize(
+    ("asked", "has", "used"),
+    [("auto", True, True), ("auto", False, False), ("on", False, True), ("off", True, False)],
+)
+def test_sixteen_bits_are_used_where_they_are_quicker_or_asked_for(
+    asked, has, used, clips, tmp_path, monkeypatch
+):
+    seen = []
+
+    class Watched(train_module.Taught):
+        def forward(self, *given):
+            seen.append(torch.is_autocast_enabled("cpu"))
+            return super().forward(*given)
+
+    monkeypatch.setattr(train_module, "has_bf16", lambda device: has)
+    monkeypatch.setattr(train_module, "Taught", Watched)
+    train(replace(config(clips, tmp_path), steps=2, bf16=asked))
+    assert seen == [used] * 2
+    assert np.isfinite([float(row["total"]) for row in rows(tmp_path)]).all()
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "has"),
+    [
+        ({"avx512_f": True, "avx512_bf16": False, "amx_bf16": False}, False),
+        ({"avx512_bf16": True, "amx_bf16": False}, True),
+        ({"avx512_bf16": False, "amx_bf16": True}, True),
+        ({"neon": True, "bf16": True}, True),
+        ({"neon": True}, False),
+    ],
+)
+def test_what_a_processor_has_for_sixteen_bits_is_asked_of_torch(capabilities, has, monkeypatch):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
+    assert train_module.has_bf16(torch.device("cpu")) == has
 
 
 def with_stills(clips: Path, out: Path) -> TrainConfig:
