@@ -164,7 +164,9 @@ class SlotEncoder(ABC, Generic[WindowT]):
         (seen,) = np.nonzero(window.observed)
         self._learn(window, [int(i) for i in seen if int(window.t_capture_ns[i]) not in self._known])
         current = [int(t_ns) for t_ns in window.t_capture_ns[seen]]
-        self._known = {t_ns: self._known[t_ns] for t_ns in current}
+        # Not only those of this window: at 60 fps every other detection stands in every other window.
+        first, last = int(window.t_ns[0]) - SLOT_PERIOD_NS, window.t_now_ns + SLOT_PERIOD_NS
+        self._known = {t_ns: one for t_ns, one in self._known.items() if first <= t_ns <= last}
         features[seen] = [self._known[t_ns][0] for t_ns in current]
         poses[seen] = [self._known[t_ns][1] for t_ns in current]
         offset = np.where(window.observed, (window.t_capture_ns - window.t_ns) / SLOT_PERIOD_NS, 0.0)

@@ -111,6 +111,25 @@ def test_what_is_remembered_is_what_would_be_worked_out_again():
     np.testing.assert_array_equal(given.start, anew.start)
 
 
+@pytest.mark.parametrize("fps", [10, 30, 60, 120])
+def test_each_detection_is_worked_out_once(fps, monkeypatch):
+    live, window, described = WindowEncoder(MODEL, "full", 15), ObservationWindow("right", CAMERA), []
+    work_out = live._described
+
+    def watched(window, new):
+        described.extend(new)
+        return work_out(window, new)
+
+    monkeypatch.setattr(live, "_described", watched)
+    count = 3 * fps  # longer than the window
+    for i in range(count):
+        pixels = CAMERA.project(KEYPOINTS_M[0] + WRIST_M[0])
+        window.add(Observation(i * 10**9 // fps, "right", True, KEYPOINTS_M[0], pixels, (640, 480), 0.9))
+        live.encode(window.snapshot())
+    assert len(described) <= count
+    assert len(live._known) <= 2.3 * fps, "what is out of view is kept"
+
+
 def test_offsets_tell_when_between_slots_a_detection_was_made():
     window = filled([0, 1, 2], step_ns=SLOT_PERIOD_NS + SLOT_PERIOD_NS // 5)
     offset = WindowEncoder(MODEL, "full", 15).encode(window.snapshot()).features[0, -4:, -1]
