@@ -30,6 +30,8 @@ _PART = np.repeat(np.arange(7), [*(3 * joints for joints in _JOINTS_OF_PART), 3]
 _SIZE = np.bincount(_PART)
 _OF_PART = (_PART[:, None] == np.arange(7)).astype(np.float64)  # (51,7), to sum over parts
 _HISTORY_NS = 4 * SLOT_PERIOD_NS
+_UNUSUAL = 1.5  # times the last time between two estimates is a pause, from _HISTORY_NS on
+_SLOWEST_NS = 9 * SLOT_PERIOD_NS  # is one in any case
 _SAME_NS = 1_000_000  # estimates so near to a time are taken for those of that time
 _TINY = 1e-9
 
@@ -88,6 +90,7 @@ class Foresight:
     def reset(self) -> None:
         """Forget the hand."""
         self._was_right, self._was_foreseen = np.zeros(7), np.zeros(7)
+        self._interval_ns = 0  # between the last two estimates
         self._forget_motion()
 
     def _forget_motion(self) -> None:
@@ -113,8 +116,11 @@ class Foresight:
         """
         config = self.config
         t_ns, hand = int(poses.t_ns[0]), (poses.rotations[0], poses.wrist_m[0])
-        if self._seen and t_ns - self._seen[-1][0] > _HISTORY_NS:
-            self._forget_motion()
+        if self._seen:
+            interval_ns = t_ns - self._seen[-1][0]
+            if interval_ns > np.clip(_UNUSUAL * self._interval_ns, _HISTORY_NS, _SLOWEST_NS):
+                self._forget_motion()
+            self._interval_ns = interval_ns
         self._seen.append((t_ns, hand))
         while len(self._seen) > 2 and self._seen[1][0] <= t_ns - _HISTORY_NS:
             self._seen.popleft()

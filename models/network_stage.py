@@ -24,9 +24,11 @@ from models.window import SLOT_PERIOD_NS, SlottedWindow
 GAP_BRIDGED_S = 0.5
 # Beyond this, robots had better be told anew than play on.
 AHEAD_S = 0.5
-# After a gap longer than FADED_GAP_S the estimate may be far from what was predicted; the difference is led
-# over in REJOIN_S, a fifth of it a frame at most. Single lost frames are not worth the delay that costs.
+# After a gap longer than FADED_GAP_S, and than the source's own rhythm, the estimate may be far from what was
+# predicted; the difference is led over in REJOIN_S, a fifth of it a frame at most. Single lost frames are not
+# worth the delay that costs.
 FADED_GAP_S = 0.12
+UNUSUAL = 1.5  # times the usual time between detections is a gap
 REJOIN_S = 0.25
 FOLLOWED_S = 0.2  # nobody follows what was said longer ago: robots hold by then
 
@@ -51,6 +53,27 @@ class Rejoining:
         left = 1.0 - share * share * (3.0 - 2.0 * share)
         turns = matrix_from_axis_angle(left[:, None, None] * self.turn)
         return Poses(poses.t_ns, turns @ poses.rotations, poses.wrist_m + left[:, None] * self.shift_m)
+
+
+@dataclass(frozen=True)
+class Intervals:
+    """How far apart detections come: the shorter of the last two intervals, as one gap is no rhythm.
+
+    Attributes:
+        usual_s: that; 0 while it is not known.
+        last_s: the last one.
+    """
+
+    usual_s: float = 0.0
+    last_s: float = 0.0
+
+    def is_gap(self, interval_s: float) -> bool:
+        """Whether so long without a detection is longer than it usually is."""
+        return interval_s > max(FADED_GAP_S, UNUSUAL * self.usual_s)
+
+    def after(self, interval_s: float) -> Intervals:
+        """With one more of them."""
+        return Intervals(min(interval_s, self.last_s or interval_s), interval_s)
 
 
 WindowT = TypeVar("WindowT", bound=SlottedWindow)
@@ -90,6 +113,7 @@ class NetworkStage(ABC, Generic[WindowT, TrajectoryT]):
         self._own: Poses | None = None  # how the estimate itself goes on from there
         self._t_said_ns = 0  # when anything was given out last
         self._rejoining: Rejoining | None = None
+        self._intervals = Intervals()
         self.backend: Backend = open_backend(backend, network)
         self._halves = Halves.of(network) if isinstance(self.backend, CpuBackend) else None
         self._remembered: Remembered | None = None
@@ -144,20 +168,24 @@ class NetworkStage(ABC, Generic[WindowT, TrajectoryT]):
         if (t_now_ns - t_seen_ns) * 1e-9 > GAP_BRIDGED_S:
             return self._lost(window, t_ns)
         new = self._t_detected_ns is None or t_seen_ns > self._t_detected_ns
-        gap_s = 0.0 if self._t_detected_ns is None else (t_seen_ns - self._t_detected_ns) * 1e-9
+        gap = False
         if new:
+            if self._t_detected_ns is not None:
+                interval_s = (t_seen_ns - self._t_detected_ns) * 1e-9
+                gap = self._intervals.is_gap(interval_s)
+                self._intervals = self._intervals.after(interval_s)
             self._t_detected_ns = t_seen_ns
         if new or self._last is None or self._own is None:
             pose = self._estimate(window)
             if not np.isfinite(pose).all():
-                return self._lost(window, t_ns)
+                return self._failed(window, t_ns)
             sixd, location = pose[:, :-3], pose[:, -3:]
             rotations = decode_6d(sixd.reshape(len(pose), -1, 6))
             if not np.isfinite(rotations).all():  # 6D of no length, or of parallel columns, is no rotation
-                return self._lost(window, t_ns)
+                return self._failed(window, t_ns)
             poses = Poses(t_ns, rotations, self._root_m(location))
             poses, own = self._foresee(poses)
-            self._rejoin(poses, gap_s)
+            self._rejoin(poses, gap)
             if self._rejoining is not None:
                 poses, own = self._rejoining.led_over(poses), self._rejoining.led_over(own)
             self._last, self._own = poses, own
@@ -172,6 +200,7 @@ class NetworkStage(ABC, Generic[WindowT, TrajectoryT]):
         self._t_detected_ns = None
         self._last = self._own = None
         self._rejoining = None
+        self._intervals = Intervals()
 
     def facts(self) -> dict[str, str | int]:
         """On what the network is computed, why, and how many windows the CPU had to step in for."""
@@ -186,6 +215,11 @@ class NetworkStage(ABC, Generic[WindowT, TrajectoryT]):
         self._rejoining = None
         return self._nothing(window, t_ns)
 
+    def _failed(self, window: WindowT, t_ns: np.ndarray) -> TrajectoryT:
+        """The network gave no pose: nothing is known, and what was given out before does not foretell it."""
+        self._last = self._own = None
+        return self._lost(window, t_ns)
+
     def _estimate(self, window: WindowT) -> np.ndarray:
         """(K,P) the network's poses."""
         given = self._encode(window)
@@ -196,11 +230,11 @@ class NetworkStage(ABC, Generic[WindowT, TrajectoryT]):
             pose = self.backend.run(given.features, given.observed, given.start)
         return pose[0, -self._instants :][: len(self._ahead_ns)].astype(np.float64)
 
-    def _rejoin(self, poses: Poses, gap_s: float) -> None:
-        """Begin to lead the poses over from what was predicted in a gap of so many seconds, or end it."""
+    def _rejoin(self, poses: Poses, gap: bool) -> None:
+        """Begin to lead the poses over from what was predicted in a gap, if there was one, or end it."""
         t_now_ns = int(poses.t_ns[0])
         followed = (t_now_ns - self._t_said_ns) * 1e-9 <= FOLLOWED_S
-        if gap_s > FADED_GAP_S and self._own is not None and followed:
+        if gap and self._own is not None and followed:
             predicted, wrist_m = self._own.at(t_now_ns)
             turn = axis_angle_from_matrix(predicted @ np.swapaxes(poses.rotations[0], -1, -2))
             self._rejoining = Rejoining(t_now_ns, turn, wrist_m - poses.wrist_m[0])

@@ -46,6 +46,16 @@ def test_steady_motion_is_carried_on_whatever_the_frame_rate():
         np.testing.assert_allclose(bend(said)[7:], expected[6], atol=0.02)  # no further than is known
 
 
+@pytest.mark.parametrize("fps", [5.0, 6.0, 7.0, 7.5, 8.0, 10.0])
+def test_slow_and_uneven_frames_are_carried_on_alike(fps):
+    rng = np.random.default_rng(0)
+    t_ns = (np.arange(20) / fps * 1e9 + rng.uniform(-2e6, 2e6, 20)).astype(np.int64)
+    foresight = Foresight(PLAIN)
+    said = [foresight.look(poses_at(int(t), 0.6e-9 * t))[0] for t in t_ns]
+    ahead_rad = [bend(poses)[2] - bend(poses)[0] for poses in said[3:]]
+    np.testing.assert_allclose(ahead_rad, 2 * 0.6 / 30.0, atol=0.003)
+
+
 def test_only_the_part_that_moves_is_carried_on():
     said = watch(np.arange(20) * 0.1)[-1]
     others = np.delete(np.arange(16), [1, 2, 3])

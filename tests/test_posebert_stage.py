@@ -155,6 +155,23 @@ def test_single_lost_frames_cost_no_delay(untrained):
         np.testing.assert_allclose(half_seen.wrist_m[0], all_seen.wrist_m[0], atol=1e-3)
 
 
+@pytest.mark.parametrize("every", [3, 4, 5, 6])
+def test_a_slow_camera_costs_no_delay(untrained, every):
+    """A camera that gives five frames a second in the dark; time goes on between them."""
+    frames = [seen(i) if i % every == 0 else missing(i) for i in range(80)]
+    for i, said in enumerate(run(untrained, frames)):
+        if i % every == 0 and i >= 4 * every:
+            np.testing.assert_allclose(said.wrist_m[0], WRIST_M[i], atol=4e-3)
+
+
+def test_a_slow_camera_is_led_over_after_a_gap_too(untrained):
+    """Six frames a second, of which two are lost, and the hand is elsewhere then."""
+    frames = [seen(i) if i % 5 == 0 and i not in (25, 30) else missing(i) for i in range(35)]
+    foreseen, said = run(untrained, [*frames, seen(35, away=0.1)])[-2:]
+    assert said.source_state == "tracking"
+    assert np.linalg.norm(said.wrist_m[0] - foreseen.wrist_m[0]) < 0.02, "it jumped"
+
+
 @pytest.mark.parametrize("number", [np.nan, np.inf, 0.0, 1.0])  # 6D of equal or no columns is no rotation
 def test_a_network_that_gives_no_pose_loses_the_hand(untrained, monkeypatch, number):
     stage, window = posebert_stage.load(untrained), ObservationWindow("right", CAMERA)
@@ -164,6 +181,19 @@ def test_a_network_that_gives_no_pose_loses_the_hand(untrained, monkeypatch, num
     monkeypatch.undo()
     window.add(seen(1))
     assert np.isfinite(stage.update(window.snapshot()).keypoints_m).all()
+
+
+def test_what_was_said_before_a_network_failed_is_no_prediction(untrained, monkeypatch):
+    stage, window = posebert_stage.load(untrained), ObservationWindow("right", CAMERA)
+    for i in range(5):
+        window.add(seen(i))
+        stage.update(window.snapshot())
+    monkeypatch.setattr(stage, "_estimate", lambda window: np.full((16, 99), np.nan))
+    for frame in (*map(missing, range(5, 70)), seen(70), missing(71)):
+        window.add(frame)
+        said = stage.update(window.snapshot())
+    assert said.source_state == "lost"
+    assert np.isnan(said.keypoints_m).all()
 
 
 @pytest.mark.parametrize("file", ["untrained", "shipped"])
