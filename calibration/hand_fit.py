@@ -8,7 +8,7 @@ import numpy as np
 
 from calibration.errors import CalibrationError
 from calibration.finger_range import FingerRange, stretch_fingers
-from calibration.hand_guide import FIST, OPEN, PINCHES, SPREAD, STEPS, Samples
+from calibration.hand_guide import FEWEST_FRAMES, FIST, OPEN, PINCHES, SPREAD, STEPS, Samples
 from calibration.hand_shape import (
     FINGERS,
     TIPS,
@@ -21,7 +21,6 @@ from calibration.hand_shape import (
 from calibration.operator import OperatorCalibration, PinchRange, StepQuality
 
 STRAIGHT_STEPS = (OPEN, SPREAD)  # in which bones are seen at their full length
-_FEWEST_FRAMES = 8  # of a step: half of what a camera with 15 frames a second gives
 _PALM_BONE = 8  # wrist → middle knuckle
 # A finger is drawn to the thumb from a little farther away than it was seen while touching, since it is seen
 # farther in other light and from another side: between sessions, 5 to 20 mm.
@@ -85,7 +84,7 @@ def fit_operator(
 
 def _check_performed(samples: Mapping[str, Samples]) -> None:
     for step in STEPS:
-        if step not in samples or len(samples[step].keypoints_m) < _FEWEST_FRAMES:
+        if step not in samples or len(samples[step].keypoints_m) < FEWEST_FRAMES:
             raise CalibrationError(
                 f"the step {step!r} was not seen long enough; repeat the calibration and hold that pose for "
                 "two seconds"

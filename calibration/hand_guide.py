@@ -23,6 +23,7 @@ INSTRUCTIONS: Mapping[str, str] = {
 }
 
 HOLD_S = 1.5  # a pose has to be seen for so long
+FEWEST_FRAMES = 8  # and in so many frames: half of what a camera with 15 frames a second gives
 _READ_S = 0.8  # an instruction is there for so long before its pose counts
 _FIRST_READ_S = 1.5  # the first one: a hand that is just being raised looks flat, too
 _SETTLE_S = 0.3  # at its beginning the hand is still on its way
@@ -125,12 +126,14 @@ class HandGuide:
         read_s = _READ_S if self.samples else _FIRST_READ_S
         if t_ns - self._t_asked_ns < read_s * 1e9:
             return self._state("")
+        self._lapse(t_ns)  # nor was it seen while no frames came
         if self._t_step_ns is None:
             self._t_step_ns = t_ns
         self._t_good_ns = t_ns
         self._held.append((t_ns, keypoints_m))
-        if t_ns - self._t_step_ns >= HOLD_S * 1e9:
-            self._finish_step()
+        settled = [held for held in self._held if held[0] >= self._t_step_ns + _SETTLE_S * 1e9]
+        if t_ns - self._t_step_ns >= HOLD_S * 1e9 and len(settled) >= FEWEST_FRAMES:
+            self._finish_step(settled)
             self._t_asked_ns = t_ns
         return self._state("")
 
@@ -192,9 +195,7 @@ class HandGuide:
             self._t_step_ns = None
             self._held = []
 
-    def _finish_step(self) -> None:
-        first_ns = self._held[0][0] + round(_SETTLE_S * 1e9)
-        kept = [(t_ns, hand) for t_ns, hand in self._held if t_ns >= first_ns]
+    def _finish_step(self, kept: list[tuple[int, np.ndarray]]) -> None:
         self.samples[self.step] = Samples(
             np.array([t_ns for t_ns, _ in kept]), np.stack([hand for _, hand in kept])
         )

@@ -1,5 +1,6 @@
 """`calibrate hand` on rendered people of known size, through detector, temporal stage and retargeter."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,13 +23,14 @@ from app.synthetic.clip import Scene
 from app.synthetic.renderer import ArmRenderer
 from calibration.errors import CalibrationError
 from calibration.hand_fit import fit_operator
-from calibration.hand_guide import STEPS, GuideState
+from calibration.hand_guide import OPEN, STEPS, GuideState
 from calibration.hand_shape import bone_lengths_m
 from models.hand_model import HandModel
 from models.observation import Observation
 from models.posebert_input import mean_bone_lengths
 from models.temporal import load_temporal
 from retarget.errors import RetargetError
+from tests.hand_examples import seen_hand
 
 EVERY = 3  # a camera with ten frames a second: rendering and detecting take most of the time
 
@@ -165,6 +167,45 @@ def test_a_source_without_a_hand_says_so(
 ) -> None:
     with pytest.raises(CalibrationError, match="no hand was seen"):
         run_hand(settings_for(nothing_kept), source=VideoSource(small_video, realtime=False))
+
+
+class FrozenCamera:
+    """Gives one and the same image for four seconds, in which nothing else happens."""
+
+    live, frame_count, status, name, fps, size_px = True, None, "", "camera", 30.0, (64, 48)
+
+    def __init__(self) -> None:
+        self._t_start_ns = time.monotonic_ns() - 4_000_000_000
+        self._next = 0
+
+    def read(self, timeout_s: float) -> Frame:
+        index, self._next = self._next, self._next + 1
+        if index >= 120:
+            raise EndOfSource
+        return Frame(index, self._t_start_ns + index * 33_000_000, np.full((48, 64, 3), 128, np.uint8))
+
+    def close(self) -> None:
+        pass
+
+
+class FlatHandDetector:
+    """Sees a flat hand in whatever it is shown."""
+
+    other_hand_in_view = False
+
+    def detect(self, frame: Frame) -> dict[str, Observation]:
+        hand_m = seen_hand(OPEN)
+        pixels = np.full((21, 2), 30.0) + 100.0 * hand_m[:, :2]
+        return {"right": Observation(frame.t_capture_ns, "right", True, hand_m, pixels, (64, 48), 0.9)}
+
+
+def test_a_pose_is_not_held_by_a_camera_that_froze() -> None:
+    source, display = FrozenCamera(), Recorder()
+    temporal, camera = load_temporal("none"), RunCamera(source.size_px)
+    with pytest.raises(CalibrationError, match="the flat hand was not seen"):
+        see_poses(source, FlatHandDetector(), "right", temporal, display, camera)
+    assert max(state.index for state in display.states) == 0
+    assert any("it is frozen" in notice for notice in display.notices)
 
 
 def test_cancelling_keeps_what_was_there(nothing_kept: Path, hand_landmarker_asset: Path) -> None:

@@ -1,7 +1,17 @@
 import numpy as np
 import pytest
 
-from calibration.hand_guide import FIST, HOLD_S, OPEN, PINCHES, SPREAD, STEPS, GuideState, HandGuide
+from calibration.hand_guide import (
+    FEWEST_FRAMES,
+    FIST,
+    HOLD_S,
+    OPEN,
+    PINCHES,
+    SPREAD,
+    STEPS,
+    GuideState,
+    HandGuide,
+)
 from tests.hand_examples import hold, seen_hand
 
 STEP_NS = 4_000_000_000
@@ -73,6 +83,28 @@ def test_short_lapses_of_a_detector_do_not_matter_and_long_ones_do() -> None:
     for i, (t_ns, hand) in enumerate(frames):
         guide.look(None if i % 40 >= 25 else hand, t_ns)
     assert guide.step == OPEN
+
+
+def test_a_pose_is_not_held_while_no_frames_come() -> None:
+    guide = HandGuide()
+    frames = hold(OPEN, 2.0, 0)
+    show(guide, frames)
+    assert guide.step == OPEN
+    t_ns, hand = frames[-1]
+    state = guide.look(hand, t_ns + 5_000_000_000)
+    assert guide.step == OPEN
+    assert state.held == 0.0
+
+
+@pytest.mark.parametrize("fps", [4, 5, 10, 60])
+def test_a_step_has_enough_frames_of_any_camera(fps: int) -> None:
+    guide = HandGuide()
+    hand = seen_hand(OPEN)
+    t_ns = [i * 10**9 // fps for i in range(6 * fps)]
+    states = [guide.look(hand, t) for t in t_ns]
+    assert len(guide.samples[OPEN].t_ns) >= FEWEST_FRAMES
+    done = next(i for i, state in enumerate(states) if state.index == 1)
+    assert t_ns[done] < 4.2e9, "what is held for so long is enough"
 
 
 def test_a_moving_hand_is_not_held() -> None:

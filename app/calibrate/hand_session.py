@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -14,6 +15,7 @@ from app.frame import Frame
 from app.interrupt import Interrupt
 from app.run_camera import RunCamera
 from app.sources.base import EndOfSource, Source
+from app.sources.watch import SourceWatch
 from app.window import ObservationWindow
 from calibration.errors import CalibrationError
 from calibration.hand_fit import STRAIGHT_STEPS
@@ -121,6 +123,7 @@ def see_poses(
     """
     guide = HandGuide()
     window = ObservationWindow(hand, camera.pinhole)
+    watch = SourceWatch(source.name, source.fps, source.live)
     detected: list[np.ndarray] = []
     other_hand = False
     silent_s = 0.0
@@ -142,8 +145,14 @@ def see_poses(
                 display.wait(source.status)
                 continue
             silent_s = 0.0
-            observation = detector.detect(frame)[hand]
-            other_hand = other_hand or detector.other_hand_in_view
+            look = watch.look(frame, time.monotonic_ns() if source.live else None)
+            frame, wrong_hand = look.frame, False
+            if look.fresh:
+                observation = detector.detect(frame)[hand]
+                wrong_hand = detector.other_hand_in_view
+            else:  # a pose is not held because its picture stands still
+                observation = Observation.missing(frame.t_capture_ns, hand, source.size_px)
+            other_hand = other_hand or wrong_hand
             window.add(camera.straightened(observation))
             trajectory = temporal.update(window.snapshot())
             keypoints_m = None
@@ -155,8 +164,8 @@ def see_poses(
                 detected.append(observation.keypoints_m)
             if t_step_ns is None or guide.step != step:
                 t_step_ns = t_ns
-            notice = source.status
-            if detector.other_hand_in_view:
+            notice = source.status or look.notice
+            if wrong_hand:
                 notice = f"That is your {_other(hand)} hand; show the {hand} one"
             display.show(frame, observation, state, notice)
             if guide.step and not display.patient and t_ns - t_step_ns > _PATIENCE_S * 1e9:
