@@ -16,6 +16,8 @@ FUTURE_SLOTS = 5  # instants past the newest frame, one slot apart
 VELOCITY_TRUSTED_S = 0.1
 # A gap longer than this is not bridged: what was followed counts as lost and the filter starts afresh.
 GAP_BRIDGED_S = 0.25
+# Detections nearer in time than this, as of frames that come in a burst, tell of no velocity.
+SHORTEST_STEP_S = 0.004
 
 
 class MotionFilter(Protocol):
@@ -30,14 +32,17 @@ class MotionFilter(Protocol):
 
 
 class Passthrough:
-    """No filter: the newest sample, and the difference quotient of the last two."""
+    """No filter: the newest sample, and the difference quotient of the last two that lie apart."""
 
     def __init__(self) -> None:
         self.value: np.ndarray | None = None
         self.rate = np.zeros(0)
 
     def update(self, x: np.ndarray, dt_s: float) -> np.ndarray:
-        self.rate = np.zeros_like(x) if self.value is None else (x - self.value) / dt_s
+        if self.value is None:
+            self.rate = np.zeros_like(x)
+        elif dt_s >= SHORTEST_STEP_S:
+            self.rate = (x - self.value) / dt_s
         self.value = x
         return x
 

@@ -117,6 +117,8 @@ class FilteredStage:
         """The observed wrist, or the last one where it could not be told."""
         wrist_m, last = window.wrist_m[slot], self._motion.value
         known = bool(np.isfinite(wrist_m).all())
+        if known and not self._wrist_known:
+            self._motion.reset()  # or it would come from the camera's centre
         self._wrist_known = known or (self._wrist_known and last is not None)
         if known:
             return wrist_m

@@ -130,3 +130,21 @@ def test_an_unknown_wrist_is_not_a_number():
     (trajectory,) = run("one-euro", [nowhere])
     assert np.isfinite(trajectory.keypoints_m).all()
     assert np.isnan(trajectory.wrist_m).all()
+
+
+@pytest.mark.parametrize("name", FILTERS)
+def test_a_wrist_that_becomes_known_does_not_come_from_the_camera(name):
+    nowhere = observe(0, open_hand())
+    nowhere.keypoints_px[:] = CAMERA.project(open_hand() - np.array([0.0, 0.0, 0.6]))
+    trajectories = run(name, [nowhere, *(observe(i * SLOT_PERIOD_NS, open_hand()) for i in (1, 2))])
+    for trajectory in trajectories[1:]:
+        assert trajectory.source_state == "tracking"
+        np.testing.assert_allclose(trajectory.wrist_m, np.tile(WRIST_M, (6, 1)), atol=1e-6)
+
+
+@pytest.mark.parametrize("name", FILTERS)
+@pytest.mark.parametrize("apart_ns", [1, 200_000, 3_000_000])
+def test_frames_that_come_in_a_burst_are_not_taken_for_a_throw(name, apart_ns):
+    t_ns = [i * SLOT_PERIOD_NS for i in range(5)]
+    trajectory = run(name, [observe(t, bending(i)) for i, t in enumerate([*t_ns, t_ns[-1] + apart_ns])])[-1]
+    assert np.abs(trajectory.keypoints_m[-1] - bending(5)).max() < 0.02
