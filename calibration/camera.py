@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import math
@@ -18,6 +19,12 @@ from calibration.errors import CalibrationError
 from calibration.lens import Lens
 from models.camera import Camera
 
+# What a webcam can be, and a calibration must say.
+FOCAL_SHARES = (0.3, 6.0)  # of the image's longer side: 120° to 10° across
+MOST_ASPECT = 1.2  # fx over fy, or fy over fx
+MOST_CENTRE_SHARE = 0.2  # of the image's size, from its middle
+
+_MOST_TANGENTIAL = 0.1  # a sensor tilted by far less than that is thrown away
 _EQUAL_ASPECT = 0.01
 _CURE = "delete it and run: python launch.py calibrate camera"
 
@@ -67,6 +74,19 @@ class CameraCalibration:
             )
         if min(*self.size_px, self.fx, self.fy, self.seen_radius) <= 0:
             raise CalibrationError("a camera's image size, focal lengths and seen_radius are above 0")
+        longer, aspect = max(self.size_px), max(self.fx / self.fy, self.fy / self.fx)
+        share = math.sqrt(self.fx) * math.sqrt(self.fy) / longer
+        if aspect > MOST_ASPECT or not FOCAL_SHARES[0] <= share <= FOCAL_SHARES[1]:
+            raise CalibrationError(
+                f"focal lengths of {self.fx:.4g} and {self.fy:.4g} pixels are no webcam's of {longer} pixels"
+            )
+        for centre_px, side_px in zip((self.cx, self.cy), self.size_px, strict=True):
+            if abs(centre_px - 0.5 * side_px) > MOST_CENTRE_SHARE * side_px:
+                raise CalibrationError(
+                    f"its axis, at {centre_px:.4g} of {side_px} pixels, is far off the middle"
+                )
+        if max(abs(term) for term in self.distortion[2:4]) > _MOST_TANGENTIAL:
+            raise CalibrationError(f"no lens has p1 or p2 beyond ±{_MOST_TANGENTIAL}")
         try:
             _ = self._lens
         except ValueError as error:
@@ -171,6 +191,8 @@ def load_camera(source: str, path: Path | None = None) -> CameraCalibration | No
         return None
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(content["size_px"], list):
+            raise ValueError("size_px is no list of width and height")
         width, height = content["size_px"]
         return CameraCalibration(
             source=str(content["source"]),
@@ -217,5 +239,7 @@ def save_camera(calibration: CameraCalibration, path: Path | None = None) -> Pat
         partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
         partial.replace(path)
     except OSError as error:
+        with contextlib.suppress(OSError):
+            path.with_suffix(".part").unlink(missing_ok=True)
         raise CalibrationError(f"cannot write {path}: {error.strerror or error}") from error
     return path

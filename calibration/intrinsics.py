@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 
 from calibration.board import Board, BoardView
+from calibration.camera import FOCAL_SHARES, MOST_ASPECT, MOST_CENTRE_SHARE
 from calibration.coverage import TILTED_RAD, Coverage, measure_coverage
 from calibration.errors import CalibrationError
 from calibration.lens import radius_seen_at
@@ -28,9 +29,6 @@ MOST_BLUR_PX = 1.8
 MOST_BLUR_SHARE = 0.04  # of a square's side; the larger of both counts
 MOST_RMS_PX = 1.0  # for images up to 1280 pixels wide, in proportion above
 MOST_FOCAL_DEVIATION = 0.02  # standard deviation over value
-_FOCAL_SHARES = (0.3, 6.0)  # of the image's longer side: 120° to 10° across
-_MOST_ASPECT = 1.2  # fx over fy, or fy over fx
-_MOST_CENTRE_SHARE = 0.2  # of the image's size, from its middle
 _OUTLIER_RATIO = 3.0  # of an image's error over the median
 _OUTLIER_PX = 0.3  # images below that are never outliers
 _MOST_DROPPED = 0.25  # of the images
@@ -278,20 +276,20 @@ def _check_fit(fit: _Fit, views: Sequence[BoardView]) -> None:
             f"good ({views[worst].name} is worst, {fit.view_rms_px[worst]:.2f}): mount the board flat on a "
             "stiff base, hold it still, and switch off the camera's zoom and autofocus"
         )
-    if max(fx / fy, fy / fx) > _MOST_ASPECT:
+    if max(fx / fy, fy / fx) > MOST_ASPECT:
         raise CalibrationError(
             f"the focal lengths come out as {fx:.0f} and {fy:.0f} pixels, as if the images were stretched: "
             "take them at a resolution that the camera has by itself"
         )
     longer = max(width, height)
-    if not _FOCAL_SHARES[0] * longer <= math.sqrt(fx * fy) <= _FOCAL_SHARES[1] * longer:
+    if not FOCAL_SHARES[0] * longer <= math.sqrt(fx * fy) <= FOCAL_SHARES[1] * longer:
         raise CalibrationError(
             f"the focal length comes out as {math.sqrt(fx * fy):.0f} pixels for images of {width}×{height}, "
             "which is no webcam's: use a lens between 10° and 120° wide, and tilt the board more"
         )
     if (
-        abs(cx - 0.5 * width) > _MOST_CENTRE_SHARE * width
-        or abs(cy - 0.5 * height) > _MOST_CENTRE_SHARE * height
+        abs(cx - 0.5 * width) > MOST_CENTRE_SHARE * width
+        or abs(cy - 0.5 * height) > MOST_CENTRE_SHARE * height
     ):
         raise CalibrationError(
             f"the lens' axis comes out at ({cx:.0f}, {cy:.0f}) in images of {width}×{height}, far from the "

@@ -407,6 +407,12 @@ def test_no_calibration_is_none(tmp_path: Path) -> None:
         "distortion=[-9,0,0,0,0]",
         "images=1e999",
         "-coverage",
+        "cx=1e6",
+        "cy=-300",
+        "fy=5e5",
+        "fx=1e-3",
+        'size_px="64"',
+        "distortion=[0, 0, 50.0, 50.0, 0]",
     ],
 )
 def test_damaged_file_gets_one_clear_error(tmp_path: Path, damage: str) -> None:
