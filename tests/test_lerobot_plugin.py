@@ -41,6 +41,10 @@ STAND_IN = """
     if flags["--source"] == "broken":
         print("error: there is no camera 0", file=sys.stderr)
         sys.exit(1)
+    if flags["--source"] == "crash":
+        raise OSError("the disk is gone")
+    if flags["--source"] == "bare":
+        import a_package_of_posehand
     for hand in hands:
         say(hand, False, 0.25)
     while flags["--source"] != "short":
@@ -200,6 +204,24 @@ def test_a_pipeline_that_does_not_start_says_why(link: Any, stand_in: Path) -> N
     assert pipeline.reason == "there is no camera 0"
     with pytest.raises(link.PipelineError, match="cannot run no-such-python"):
         link.Pipeline(link.posehand_command("a", "right", python="no-such-python"), stand_in)
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        ("crash", "it ended with status 1 (OSError: the disk is gone)"),
+        (
+            "bare",
+            "it ended with status 1 (ModuleNotFoundError: No module named 'a_package_of_posehand'); "
+            "give posehand_python, the Python of PoseHand's .venv",
+        ),
+    ],
+)
+def test_a_pipeline_that_names_no_error_is_quoted(link: Any, stand_in: Path, source: str, told: str) -> None:
+    pipeline = link.Pipeline(link.posehand_command(source, "right"), stand_in)
+    assert not pipeline.wait_for(("right",), 30.0)
+    pipeline.close()
+    assert pipeline.reason == told
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ class PoseHandTeleopConfig(TeleoperatorConfig):
         lost_after_s: the hand is reported lost after this long.
         connect_timeout_s: how long PoseHand may take to start; the first time it fetches its detector.
         posehand_dir: folder of PoseHand; None: POSEHAND_DIR, or the checkout the plugin is installed from.
-        posehand_python: the Python that has PoseHand's packages; None: the one running.
+        posehand_python: the Python that has PoseHand's packages; None: the one running LeRobot.
     """
 
     source: str = "webcam"

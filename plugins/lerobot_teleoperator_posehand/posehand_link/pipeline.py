@@ -19,6 +19,7 @@ logger = logging.getLogger(__name__)
 MODULE = "app.target_stream"
 _STOP_S = 3.0
 _LAST_WORDS = 20
+_FRAME = "│╭╮╰╯─ "  # drawn around what is wrong with a flag
 
 
 class PipelineError(RuntimeError):
@@ -80,7 +81,12 @@ class Pipeline:
         if said:
             return said[-1].removeprefix("error: ")
         status = self._process.returncode
-        return "its source has ended" if status == 0 else f"it ended with status {status}"
+        if status == 0:
+            return "its source has ended"
+        words = [text for word in self._last_words if (text := word.strip(_FRAME))]
+        ended = f"it ended with status {status}" + (f" ({words[-1]})" if words else "")
+        lacks_packages = bool(words) and words[-1].startswith("ModuleNotFoundError")
+        return f"{ended}; give posehand_python, the Python of PoseHand's .venv" if lacks_packages else ended
 
     def rest(self, hand: str) -> Targets | None:
         """The pose in which the robot hand rests, not to be followed; None before PoseHand is ready."""
