@@ -224,6 +224,31 @@ def test_a_pipeline_that_names_no_error_is_quoted(link: Any, stand_in: Path, sou
     assert pipeline.reason == told
 
 
+def test_paths_count_from_where_the_user_is(
+    link: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for variable in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(variable, str(tmp_path))
+    for name in ("mine.mp4", "webcam"):
+        (tmp_path / name).touch()
+    mine = str(tmp_path / "mine.mp4")
+    sources = {"mine.mp4": mine, "~/mine.mp4": mine, mine: mine}
+    unchanged = ("webcam", "webcam:1", "synthetic", "not_there.mp4", "rtsp://camera/" + 300 * "a", "")
+    for source, wanted in (sources | dict(zip(unchanged, unchanged, strict=True))).items():
+        command = link.posehand_command(source, "right")
+        assert command[command.index("--source") + 1] == wanted
+
+    (tmp_path / "bin").mkdir()
+    python = tmp_path / "bin" / "python"
+    python.symlink_to(sys.executable)
+    relative = os.path.join("bin", "python")
+    for given in (relative, os.path.join("~", relative), str(python)):
+        assert link.posehand_command("webcam", "right", given)[0] == str(python)
+    assert link.posehand_command("webcam", "right", "python3")[0] == "python3"
+    assert link.posehand_command("webcam", "right")[0] == sys.executable
+
+
 @pytest.fixture
 def lerobot(link: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """LeRobot's teleoperators with the plugin registered; skips where LeRobot is absent."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import subprocess
 import sys
 import threading
@@ -17,6 +18,7 @@ from posehand_link.targets import Targets, parse_targets
 logger = logging.getLogger(__name__)
 
 MODULE = "app.target_stream"
+_CAMERAS = ("webcam", "synthetic")  # never paths, whatever lies in the current folder
 _STOP_S = 3.0
 _LAST_WORDS = 20
 _FRAME = "│╭╮╰╯─ "  # drawn around what is wrong with a flag
@@ -141,11 +143,21 @@ class Pipeline:
 def posehand_command(
     source: str, hand: str, python: str | None = None, flags: Sequence[str] = ()
 ) -> list[str]:
-    """The command that streams targets.
+    """The command that streams targets, with paths that hold in PoseHand's folder, too.
 
     Args:
         source, hand: as for PoseHand's `teleop --source --hand`.
-        python: the Python that has PoseHand's packages; None is the one running.
-        flags: more flags of `teleop`.
+        python: the Python that has PoseHand's packages, its path or its name; None is the one running.
+        flags: more flags of `teleop`, as they are.
     """
-    return [python or sys.executable, "-m", MODULE, "--source", source, "--hand", hand, *flags]
+    python = python or sys.executable
+    if os.path.dirname(python):  # a name alone is looked up where programs are
+        python = _absolute(python)
+    if source.partition(":")[0] not in _CAMERAS and os.path.exists(os.path.expanduser(source)):
+        source = _absolute(source)
+    return [python, "-m", MODULE, "--source", source, "--hand", hand, *flags]
+
+
+def _absolute(path: str) -> str:
+    """Links stay as they are: the Python of a virtual environment is one, and knows it by its own place."""
+    return str(Path(os.path.expanduser(path)).absolute())
