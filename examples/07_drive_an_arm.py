@@ -2,7 +2,8 @@
 
 Without an argument a made-up wrist leads, on a clock of its own; arm.mp4 and arm.png go into the current
 directory. `07_drive_an_arm.py tcp://127.0.0.1:5580` follows you, beside
-`launch.py teleop --robot none --publish tcp://127.0.0.1:5580 --clutch closed`, until Ctrl-C.
+`launch.py teleop --robot none --publish tcp://127.0.0.1:5580 --clutch closed`, until Ctrl-C; it keeps drawing
+the arm into arm.png.
 """
 
 import argparse
@@ -28,6 +29,7 @@ from robot.arm_kinematics import arm_kinematics
 from robot.arm_simulation import STEP_S, ArmSimulation
 from robot.arm_solver import ArmSolver
 from robot.arm_view import ArmView
+from robot.errors import RobotError
 from robot.wrist_messages import decode_wrist, encode_wrist
 from robot.wrist_subscriber import WristSubscriber
 
@@ -129,10 +131,20 @@ def demo():
         sys.exit("the arm does not follow")
 
 
+def status(wrist, told, address):
+    """A line on the newest wrist; the one last told of is no news."""
+    if wrist is told:
+        return f"nothing heard from {address}"
+    clutch = "closed" if wrist.engaged else "open"
+    return f"{wrist.source_state:10s} {wrist.source or '-':5s} clutch {clutch}"
+
+
 def follow(address, box_m):
     arm, follower = arm_kinematics(), ArmFollower(box_m)
     view, solver = ArmView("right", (640, 512)), ArmSolver(arm)
-    with ArmSimulation("right") as simulation, WristSubscriber(address, "right") as operator:
+    with WristSubscriber(address, "right") as operator, ArmSimulation("right") as simulation:
+        print(f"waiting for the right wrist from {address}; the arm is drawn into arm.png, over and over")
+        told, tell_s = None, time.monotonic() + 1.0
         hand_rad = simulation.spec.home_rad
         goal, started_ns = arm.pose(solver.q_rad), time.monotonic_ns()
         for frame in itertools.count():
@@ -147,10 +159,9 @@ def follow(address, box_m):
                 simulation.step()
             if frame % 4 == 0:
                 cv2.imwrite("arm.png", view.render(*simulation.q_rad, goal.position_m))
-            if frame % 30 == 0 and operator.wrist is not None:
-                said = operator.wrist
-                clutch = "closed" if said.engaged else "open"
-                print(f"{said.source_state:10s} {said.source or '-':5s} clutch {clutch}")
+            if time.monotonic() > tell_s:  # by time, as a picture takes as long as many steps
+                print(status(operator.wrist, told, address), flush=True)
+                told, tell_s = operator.wrist, time.monotonic() + 1.0
             time.sleep(0.01)
 
 
@@ -164,5 +175,7 @@ if arguments.address is None or arguments.demo:
 else:
     try:
         follow(arguments.address, arguments.box_m)
+    except RobotError as error:  # its one sentence says what is wrong with the address
+        sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         print("ended")

@@ -14,17 +14,22 @@ from robot.keys import ServerKeys
 _LINGER_MS = 100  # so long the last messages may take to leave
 
 
-def parse_publish_address(address: str) -> tuple[str, int]:
+def parse_publish_address(address: str, listens: bool = False) -> tuple[str, int]:
     """Host and port of tcp://HOST:PORT; port 0 is any free one.
+
+    Args:
+        address: as above.
+        listens: whoever asks wants to listen there; port 0 is refused, as nothing can come from it.
 
     Raises:
         RobotError: it is written otherwise.
     """
     match = re.fullmatch(r"tcp://([A-Za-z0-9][A-Za-z0-9._-]*):([0-9]{1,5})", address)
-    if match is None or int(match[2]) > 65535:
+    least, purpose = (1, "listen to") if listens else (0, "publish on")
+    if match is None or not least <= int(match[2]) <= 65535:
         raise RobotError(
-            f'"{address}" is no address to publish on; write tcp://HOST:PORT with a port up to 65535, '
-            f"for example tcp://{DEFAULT_HOST}:5580."
+            f'"{address}" is no address to {purpose}; write tcp://HOST:PORT with a port from {least} to '
+            f"65535, for example tcp://{DEFAULT_HOST}:5580."
         )
     return match[1], int(match[2])
 

@@ -35,7 +35,7 @@ class WristSubscriber:
     """
 
     def __init__(self, address: str, hand: Hand, keys: ClientKeys | None = None) -> None:
-        parse_publish_address(address)
+        parse_publish_address(address, listens=True)
         self.wrist: WristPose | None = None
         self.targets: JointTrajectory | None = None
         self._hand = hand

@@ -1,7 +1,12 @@
 """The arm of example 07: kinematics, inverse kinematics inside limits, the follower's half of the clutch."""
 
 import dataclasses
+import os
+import subprocess
+import sys
+import threading
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,9 +17,12 @@ from robot.arm_follower import ArmFollower
 from robot.arm_kinematics import REST_RAD, ArmPose, arm_kinematics
 from robot.arm_simulation import STEP_S, ArmSimulation
 from robot.arm_solver import ArmSolver, bounded_minimum
-from robot.wrist_messages import WristPose
+from robot.publisher import Publisher
+from robot.wrist_messages import WristPose, encode_wrist
 
 pytest.importorskip("pybullet_data")
+
+EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "07_drive_an_arm.py"
 
 
 def start():
@@ -124,6 +132,60 @@ def test_the_bounded_minimum_is_one(seed):
     assert ((x >= lower) & (x <= upper)).all()
     assert (downhill[x < upper - 1e-9] < 1e-6).all()
     assert (downhill[x > lower + 1e-9] > -1e-6).all()
+
+
+def example(address, folder):
+    """Example 07 as it follows what is published on an address."""
+    return subprocess.Popen(
+        [sys.executable, str(EXAMPLE), address],
+        cwd=folder,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+    )
+
+
+def test_the_example_says_what_it_waits_for_and_then_what_it_hears(tmp_path):
+    publisher = Publisher("tcp://127.0.0.1:0")
+    running = example(publisher.endpoint, tmp_path)
+    patience = threading.Timer(120.0, running.kill)
+    patience.start()
+    try:
+        first, second = running.stdout.readline(), running.stdout.readline()
+        assert publisher.endpoint in first
+        assert "arm.png" in first
+        assert second == f"nothing heard from {publisher.endpoint}\n"
+        wrist = encode_wrist(message((0.05, 0.0, 0.0)))
+        publishing = threading.Event()
+
+        def publish():
+            while not publishing.wait(0.05):
+                publisher.send(wrist)
+
+        sender = threading.Thread(target=publish)
+        sender.start()
+        heard = next((line for line in running.stdout if "nothing heard" not in line), "")
+        publishing.set()
+        sender.join()
+        assert heard == "tracking   hand  clutch closed\n"
+        assert any("nothing heard" in line for line in running.stdout)  # it has ended, and that is told
+        assert (tmp_path / "arm.png").is_file()
+    finally:
+        patience.cancel()
+        running.kill()
+        running.communicate()
+        publisher.close()
+
+
+def test_the_example_refuses_a_wrong_address_in_one_sentence(tmp_path):
+    running = example("localhost:5580", tmp_path)
+    said, complaint = running.communicate(timeout=120.0)
+    assert running.returncode == 1
+    assert said == ""
+    assert complaint.startswith('error: "localhost:5580" is no address to listen to')
+    assert len(complaint.splitlines()) == 1
 
 
 S = 1_000_000_000

@@ -11,6 +11,7 @@ import zmq
 from robot import RobotError
 from robot.keys import ClientKeys, create_keys, read_client_keys, read_server_keys
 from robot.publisher import Publisher, parse_publish_address
+from robot.wrist_subscriber import WristSubscriber
 
 PATIENCE_S = 20.0
 SILENCE_MS = 500
@@ -85,6 +86,12 @@ def test_a_taken_port_is_one_sentence():
 def test_other_addresses_are_refused(address):
     with pytest.raises(RobotError, match="no address to publish on"):
         parse_publish_address(address)
+
+
+@pytest.mark.parametrize("address", ["localhost:5580", "tcp://127.0.0.1:0"])
+def test_who_listens_is_told_of_an_address_to_listen_to(address):
+    with pytest.raises(RobotError, match=r"no address to listen to; .* port from 1 to 65535"):
+        WristSubscriber(address, "right")
 
 
 def test_a_name_that_is_no_address_is_refused():
