@@ -13,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from app.assets import resolve_hand_landmarker
 from app.detector import HandDetector
+from app.errors import AppError
 from app.sources.base import EndOfSource
 from app.sources.synthetic import SyntheticSource
 from app.sources.video import VideoSource
@@ -70,4 +71,7 @@ def main():
 
 
 if __name__ == "__main__":  # the clip is rendered by processes that read this file, too
-    main()
+    try:
+        main()
+    except AppError as error:  # its one sentence says what is wrong and what to do
+        sys.exit(f"error: {error}")

@@ -1,8 +1,8 @@
 """Read a recording: what was seen, estimated, sent to the robot and measured on it, frame by frame.
 
-Without an argument it first records a rendered clip that drives the simulated hand; with one,
-`06_read_a_recording.py DIR`, it reads what `launch.py teleop --record DIR` wrote. Writes joints.csv into the
-current directory.
+Without an argument it reads the folder recording; where there is none, it first records a rendered clip that
+drives the simulated hand into it. With one, `06_read_a_recording.py DIR`, it reads what
+`launch.py teleop --record DIR` wrote. Writes joints.csv into the current directory.
 """
 
 import csv
@@ -13,6 +13,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from app.errors import AppError
 from app.recording import RecordingReader
 from app.settings import TeleopSettings
 from app.synthetic.clip import clip_of_seed
@@ -23,7 +24,13 @@ def record(directory):
     """Four seconds of a rendered hand, as fast as this machine can."""
     clip = clip_of_seed(0, frames=120)
     settings = TeleopSettings(
-        source=str(clip.video), robot="sim", realtime=False, headless=True, video=False, record=directory
+        source=str(clip.video),
+        robot="sim",
+        realtime=False,
+        headless=True,
+        video=False,
+        record=directory,
+        run_dir=directory,  # its report and trace, too
     )
     run_teleop(settings)
 
@@ -65,4 +72,7 @@ def main():
 
 
 if __name__ == "__main__":  # the clip is rendered by processes that read this file, too
-    main()
+    try:
+        main()
+    except AppError as error:  # its one sentence says what is wrong and what to do
+        sys.exit(f"error: {error}")
