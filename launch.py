@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import importlib
 import io
@@ -27,6 +26,7 @@ from app.calibrate.camera_settings import CalibrateCameraSettings
 from app.calibrate.hand_settings import CalibrateHandSettings
 from app.calibrate.latency_settings import LatencyCalibrationSettings
 from app.check_hand.settings import CheckHandSettings
+from app.command_line import read_arguments
 from app.errors import AppError, UsageError
 from app.export.settings import ExportSettings
 from app.export_network_settings import ExportOnnxSettings, ExportTensorRtSettings
@@ -355,7 +355,7 @@ def parse(arguments: list[str]) -> AnyCommand:
         return _parse_train(arguments[1:])
     if arguments[:1] == ["replay"]:
         return _parse_replay(arguments[1:])
-    command: AnyCommand = _cli(Command, arguments or ["demo"], "launch.py", __doc__)
+    command: AnyCommand = read_arguments(Command, arguments or ["demo"], "launch.py", __doc__)
     return command
 
 
@@ -365,7 +365,7 @@ def _parse_train(arguments: list[str]) -> Train:
         from models import train
     except ImportError as error:
         raise AppError(f"training needs {error.name}: pip install -r requirements-dev.txt") from error
-    config = _cli(train.TrainConfig, arguments, "launch.py train", train.__doc__)
+    config = read_arguments(train.TrainConfig, arguments, "launch.py train", train.__doc__)
     try:
         train.check_config(config)
     except ModelError as error:
@@ -377,12 +377,12 @@ def _parse_replay(arguments: list[str]) -> Replay:
     """What is left out is as it was recorded, which only the recording knows."""
     from app.recording_settings import recorded_settings
 
-    asked: Replay = _cli(Replay, arguments, "launch.py replay", Replay.__doc__)
+    asked: Replay = read_arguments(Replay, arguments, "launch.py replay", Replay.__doc__)
     if any(argument.partition("=")[0] == "--source" for argument in arguments):
         raise UsageError("replay takes its images from the recording: leave out --source")
     recorded = recorded_settings(asked.directory)
     default = Replay(asked.directory, settings=recorded)
-    replay: Replay = _cli(Replay, arguments, "launch.py replay", Replay.__doc__, default)
+    replay: Replay = read_arguments(Replay, arguments, "launch.py replay", Replay.__doc__, default)
     settings = replay.settings
     # Nobody asked for what was only recorded, where this replay has no use for it.
     if settings.temporal != "posebert" and settings.network == recorded.network:
@@ -395,29 +395,6 @@ def _parse_replay(arguments: list[str]) -> Replay:
     if not settings.hands and settings.operator == recorded.operator:
         settings = dataclasses.replace(settings, operator=None)
     return dataclasses.replace(replay, settings=settings)
-
-
-def _cli(kind: Any, arguments: list[str], program: str, description: str | None, default: Any = None) -> Any:
-    complaint = io.StringIO()
-    try:
-        with contextlib.redirect_stderr(complaint):
-            defaults = {} if default is None else {"default": default}
-            return tyro.cli(kind, args=arguments, prog=program, description=description, **defaults)
-    except SystemExit as ended:
-        if not ended.code:
-            raise
-        raise UsageError(_one_sentence(complaint.getvalue())) from ended
-
-
-def _one_sentence(complaint: str) -> str:
-    """What a box of text drawn by the parser says, up to its ruler."""
-    words: list[str] = []
-    for line in complaint.splitlines()[1:]:
-        text = line.strip("│╭╮╰╯─ ")
-        if not text:
-            break
-        words.append(text)
-    return f"{' '.join(words).rstrip('.')}; see python launch.py --help"
 
 
 def main(arguments: list[str]) -> int:

@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-import tyro
 
+from app.command_line import read_arguments
 from app.errors import AppError, UsageError
 from app.robot_port import RobotPort
 from app.settings import TeleopSettings
@@ -35,6 +35,8 @@ from retarget.errors import RetargetError
 from robot import JointTrajectory, RobotError
 
 logger = logging.getLogger(__name__)
+
+PROGRAM = "python -m app.target_stream"
 
 
 class StreamPort:
@@ -119,10 +121,10 @@ def main() -> int:
     """Stream with the flags of the command line; what anything else prints goes to standard error."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("app.assets").setLevel(logging.INFO)  # the one-time download is worth a line
-    settings = tyro.cli(TeleopSettings, prog="python -m app.target_stream", description=__doc__)
-    out = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     try:
+        settings = read_arguments(TeleopSettings, sys.argv[1:], PROGRAM, __doc__)
+        out = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
         stream_targets(settings, out)
     except (AppError, CalibrationError, ModelError, RetargetError, RobotError) as error:
         sys.stderr.write(f"error: {error}\n")

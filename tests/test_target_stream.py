@@ -81,10 +81,19 @@ def test_a_run_streams_one_line_per_frame_and_leaves_nothing(
     assert not list(tmp_path.glob("posehand-*"))
 
 
-def test_what_is_wrong_is_said_in_one_line() -> None:
-    command = [sys.executable, "-m", "app.target_stream", "--source", "nowhere.mp4"]
+@pytest.mark.parametrize(
+    ("arguments", "status", "says"),
+    [
+        (["--source", "nowhere.mp4"], 1, "there is no source 'nowhere.mp4'"),
+        (["--sorce", "x"], 2, "did you mean --source?; see python -m app.target_stream --help"),
+        (["--no-realtime"], 2, "leave out --no-realtime"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(arguments: list[str], status: int, says: str) -> None:
+    command = [sys.executable, "-m", "app.target_stream", *arguments]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
-    assert run.returncode == 1
+    assert run.returncode == status
     assert run.stdout == ""
-    assert run.stderr.startswith("error: there is no source 'nowhere.mp4'")
+    assert run.stderr.startswith("error: ")
+    assert says in run.stderr
     assert run.stderr.count("\n") == 1
