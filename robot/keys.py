@@ -110,7 +110,7 @@ def create_keys(directory: Path, client: str = CLIENT) -> list[str]:
             undo.pop_all()
     except OSError as error:
         raise RobotError(
-            f"Keys cannot be written to {directory} ({error}); choose another --directory."
+            f"Keys cannot be written to {directory} ({error.strerror or error}); choose another --directory."
         ) from error
     return [
         f"{server_side} goes to the robot's machine: "
@@ -171,6 +171,13 @@ def _own_keys(directory: Path, name: str, remedy: str = _MAKE) -> KeyPair:
         raise RobotError(f"{directory} is no folder with keys; {_MAKE}")
     _refuse_open(directory, _OTHERS_WRITE, "go-w")
     path = directory / name
+    other = _SERVER_SECRET if name == _CLIENT_SECRET else _CLIENT_SECRET
+    if not path.exists() and (directory / other).exists():
+        sides = ("client", "server") if name == _CLIENT_SECRET else ("server", "client")
+        raise RobotError(
+            f"a {sides[0]} is asked for its keys, and {directory} is a {sides[1]}'s folder; "
+            f"give the {sides[0]}'s"
+        )
     public, secret = _read(path, _OTHERS_READ, remedy)
     if zmq.curve_public(secret) != public:
         raise RobotError(f"The two keys in {path} do not belong together; {remedy}")

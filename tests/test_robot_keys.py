@@ -109,7 +109,7 @@ def test_a_client_with_an_impossible_name_is_refused(tmp_path: Path, name: str) 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(RobotError, match="choose another --directory"):
+    with pytest.raises(RobotError, match=r"\(Not a directory\); choose another --directory"):
         create_keys(tmp_path / "file" / "keys")
 
 
@@ -218,11 +218,19 @@ def test_keys_that_do_not_belong_together_are_refused(keys: Path, tmp_path: Path
 def test_missing_files_are_named(keys: Path, tmp_path: Path) -> None:
     with pytest.raises(RobotError, match=r"no folder with keys; make keys with: python launch\.py keys"):
         read_client_keys(tmp_path / "nowhere")
+    (tmp_path / "empty").mkdir(mode=0o700)
     with pytest.raises(RobotError, match=r"server\.key_secret cannot be read"):
-        read_server_keys(keys / "client")
+        read_server_keys(tmp_path / "empty")
     (keys / "server" / "clients" / "client.key").unlink()
     with pytest.raises(RobotError, match="lists no client"):
         read_server_keys(keys)
+
+
+def test_folders_that_were_mixed_up_are_told(keys: Path) -> None:
+    with pytest.raises(RobotError, match=r"client is a client's folder; give the server's"):
+        read_server_keys(keys / "client")
+    with pytest.raises(RobotError, match=r"server is a server's folder; give the client's"):
+        read_client_keys(keys / "server")
 
 
 # -- the server
