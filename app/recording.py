@@ -220,20 +220,22 @@ class RecordingReader:
         yield from self._records(FRAMES_FILE, _unpacked)
 
     def hands(self) -> Generator[HandRecord, None, None]:
-        """What became of the hands, in the order of the frames and of the gaps between them.
+        """What became of the hands, if any, in the order of the frames and of the gaps between them.
 
         Raises:
-            AppError: the file cannot be read; recordings of the first version have none.
+            AppError: the file cannot be read.
         """
-        yield from self._records(HANDS_FILE, unpack_hand_record)
+        if self.has_hands:
+            yield from self._records(HANDS_FILE, unpack_hand_record)
 
     def bodies(self) -> Generator[BodyRecord, None, None]:
-        """What became of the body, in the order of the frames and of the gaps between them.
+        """What became of the body, if any, in the order of the frames and of the gaps between them.
 
         Raises:
-            AppError: the file cannot be read; runs without --body have none.
+            AppError: the file cannot be read.
         """
-        yield from self._records(BODIES_FILE, unpack_body_record)
+        if self.has_bodies:
+            yield from self._records(BODIES_FILE, unpack_body_record)
 
     def count_frames(self) -> int:
         """How many images can be read; the meta file of a run that was killed does not tell."""

@@ -89,6 +89,14 @@ class FullDisk(io.BytesIO):
         return super().write(content)  # type: ignore[arg-type]
 
 
+def test_a_recording_without_hands_and_body_gives_none(tmp_path: Path) -> None:
+    with RecordingWriter(tmp_path, SIZE_PX, 30.0, True) as writer:
+        writer.write(make_frame(0))
+    reader = RecordingReader(tmp_path)
+    assert list(reader.hands()) == list(reader.bodies()) == []
+    assert not reader.truncated
+
+
 class UnclosableDisk(io.BytesIO):
     """Finds only when a file is closed that there was no room for its end."""
 
