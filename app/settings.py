@@ -24,7 +24,7 @@ class TeleopSettings:
     """Settings of one run; every field is a flag of `teleop`."""
 
     source: str = "webcam"
-    """webcam[:N], synthetic[:SEED], a video file, a stream URL, or a recording (PATH.rec)."""
+    """webcam[:N], synthetic[:SEED], a video file, a stream URL, or a recording's folder."""
     hand: HandChoice = "right"
     """The operator's hand that drives the robot hand; none, for --body alone, drives none."""
     body: bool = False

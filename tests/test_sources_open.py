@@ -27,7 +27,7 @@ def test_illegal_sources_are_refused_with_the_legal_forms(spec: str) -> None:
         open_source(spec, realtime=True)
     message = str(caught.value)
     assert "\n" not in message
-    for form in ("webcam[:N]", "synthetic[:SEED]", "video file", "PATH.rec", "rtsp"):
+    for form in ("webcam[:N]", "synthetic[:SEED]", "video file", "recording's folder", "rtsp"):
         assert form in message
 
 

@@ -14,7 +14,7 @@ from app.sources.webcam import WebcamSource
 
 LARGEST_NUMBER = 2**31 - 1
 LEGAL = (
-    "webcam[:N], synthetic[:SEED], the path of a video file or of a recording (PATH.rec), "
+    "webcam[:N], synthetic[:SEED], the path of a video file or of a recording's folder, "
     f"or a URL ({', '.join(SCHEMES)})"
 )
 
