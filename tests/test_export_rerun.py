@@ -155,6 +155,8 @@ def test_what_cannot_be_exported_is_said_in_one_sentence(
         run_export("rerun", [tmp_path / "run", tmp_path / "run"], ExportSettings())
     with pytest.raises(UsageError, match="export rerun takes neither"):
         run_export("rerun", [tmp_path / "run"], ExportSettings(fps=10))
+    with pytest.raises(UsageError, match=r"run\.txt is no \.rrd file"):
+        run_export("rerun", [tmp_path / "run"], ExportSettings(output=tmp_path / "run.txt"))
 
     def absent(name: str, package: str | None = None) -> Any:
         raise ModuleNotFoundError(f"No module named {name!r}", name=name)
@@ -172,8 +174,9 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, rerun: Any) -> 
 
 
 def test_a_folder_is_refused_before_anything_is_read(tmp_path: Path, rerun: Any) -> None:
+    (tmp_path / "folder.rrd").mkdir()
     with pytest.raises(AppError, match="give the name of a file"):
-        export_rerun(record_usual(tmp_path / "run", 3), tmp_path)
+        export_rerun(record_usual(tmp_path / "run", 3), tmp_path / "folder.rrd")
 
 
 def test_a_disk_with_too_little_room_is_left_alone(

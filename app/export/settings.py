@@ -38,6 +38,8 @@ def check_settings(what: RecordingFormat, recordings: tuple[Path, ...], settings
             raise UsageError("export rerun takes one recording: give one folder at a time")
         if settings.fps is not None or settings.task != DEFAULT_TASK:
             raise UsageError("--task and --fps are for export lerobot; export rerun takes neither")
+        if settings.output is not None and settings.output.suffix != ".rrd":
+            raise UsageError(f"--output {settings.output} is no .rrd file; give one, such as run.rrd")
     if settings.fps is not None and not 1 <= settings.fps <= FASTEST_FPS:
         raise UsageError(f"--fps is a number from 1 to {FASTEST_FPS}, not {settings.fps}")
     if not settings.task.strip():
