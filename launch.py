@@ -384,6 +384,8 @@ def _parse_replay(arguments: list[str]) -> Replay:
     default = Replay(asked.directory, settings=recorded)
     replay: Replay = read_arguments(Replay, arguments, "launch.py replay", Replay.__doc__, default)
     settings = replay.settings
+    if recorded.hand == settings.hand == "none" and not settings.body:
+        raise UsageError(f"the recording {asked.directory} is of the body alone: leave out --no-body")
     # Nobody asked for what was only recorded, where this replay has no use for it.
     if settings.temporal != "posebert" and settings.network == recorded.network:
         settings = dataclasses.replace(settings, network=None)

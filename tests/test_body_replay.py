@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_replay import all_sights, same
 
-from app.errors import AppError
+import launch
+from app.errors import AppError, UsageError
 from app.moments import Moments
 from app.recording import BODIES_FILE, HANDS_FILE, RecordingReader
 from app.recording_bodies import unpack_body_record
@@ -97,6 +98,8 @@ def test_what_was_not_recorded_is_said(tmp_path, body_detector):
     body = record(tmp_path / "body", hand="none", frames=5)
     with pytest.raises(AppError, match="of the body alone; give --hand none"):
         Replay(body, False, ["right"])
+    with pytest.raises(UsageError, match="is of the body alone: leave out --no-body"):
+        launch.parse(["replay", str(body), "--no-body"])
     (both / BODIES_FILE).unlink()
     with pytest.raises(AppError, match="has no body in it; leave out --body"):
         Replay(both, False, ["right"], body=True)
