@@ -11,6 +11,13 @@ from typing import BinaryIO
 from app.errors import AppError
 
 
+def why_not(error: OSError) -> str:
+    """What keeps a result from being written where it is to go."""
+    if isinstance(error, FileExistsError | NotADirectoryError):
+        return "a file is there where a folder is to be"
+    return error.strerror or str(error)
+
+
 def require_writable(path: Path) -> None:
     """Check before a long run that `path` can be written at its end.
 
@@ -25,7 +32,7 @@ def require_writable(path: Path) -> None:
         probe.touch()
         probe.unlink()
     except OSError as error:
-        raise AppError(f"cannot write {path}: {error.strerror}; choose another place") from error
+        raise AppError(f"cannot write {path}: {why_not(error)}; choose another place") from error
 
 
 @contextmanager
@@ -46,4 +53,4 @@ def write_atomically(path: Path) -> Iterator[BinaryIO]:
             partial.unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise AppError(f"cannot write {path}: {error.strerror}; choose another place") from error
+        raise AppError(f"cannot write {path}: {why_not(error)}; choose another place") from error

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from app.errors import AppError
+from app.files import why_not
 
 RUNS = Path("runs")
 RECORDINGS = Path("recordings")
@@ -27,6 +28,6 @@ def make_run_dir(asked: Path | None, parent: Path = RUNS) -> Path:
         asked.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise AppError(
-            f"cannot make the folder {asked}: {error.strerror}; choose another place to run in"
+            f"cannot make the folder {asked}: {why_not(error)}; choose another place to run in"
         ) from error
     return asked

@@ -381,6 +381,8 @@ def _train(config: TrainConfig, world: World) -> Path:
     out, main = Path(config.out), world.rank == 0
     try:
         out.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise ModelError(f"--out {out} is a file; give a folder") from error
     except OSError as error:
         raise ModelError(f"--out {out} cannot be made ({error.strerror}); give another folder") from error
     torch.manual_seed(config.seed)

@@ -322,6 +322,25 @@ def test_a_result_that_is_a_folder_is_refused(place):
     assert "it is a folder" in last_line(done)
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("teleop", "--headless", "--source", "synthetic", "--run-dir"),
+        ("export", "onnx", "--output"),
+        ("train", "--out"),
+    ],
+    ids=lambda command: command[0],
+)
+def test_a_file_where_a_folder_is_to_be_is_told(tmp_path, command):
+    place = tmp_path / "taken"
+    place.write_text("")
+    done = launch(*command, str(place))
+    assert done.returncode == 1
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert "a file" in done.stderr
+    assert "File exists" not in done.stderr
+
+
 def test_a_missing_model_file_gets_one_sentence(tmp_path, small_video):
     done = launch(
         "teleop", "--source", str(small_video), "--headless", "--hand-model", str(tmp_path / "none.task")
