@@ -5,8 +5,8 @@ bet. Here each part of the hand (wrist, five fingers, place) goes on at its pres
 
     braking     a part that slows down is taken to come to rest, so that a sudden stop is not overshot;
     fading      the speed counts less with every slot further ahead;
-    trust       a part whose motion was foreseen too far of late is carried on less far, and the other way
-                round: what was foreseen is compared with what came, a moment later;
+    trust       a part whose speed did not last of late is carried on less far, and the other way round: where
+                it would have been at that speed is compared with what came, a moment later;
     stillness   slower than the estimates tremble, nothing is foreseen, and the tremble is smoothed away.
 """
 
@@ -27,6 +27,7 @@ Hand = tuple[np.ndarray, np.ndarray]
 _JOINTS_OF_PART = (1, 3, 3, 3, 3, 3)  # wrist, then index, middle, pinky, ring, thumb
 _PLACE_UNITS_M = 0.1  # a place that moves by this counts like an angle of one radian
 _PART = np.repeat(np.arange(7), [*(3 * joints for joints in _JOINTS_OF_PART), 3])
+_PLACE = 6
 _SIZE = np.bincount(_PART)
 _OF_PART = (_PART[:, None] == np.arange(7)).astype(np.float64)  # (51,7), to sum over parts
 _HISTORY_NS = 4 * SLOT_PERIOD_NS
@@ -47,7 +48,8 @@ class ForesightConfig:
         late_slots: how late the network's estimates are of moving parts: it averages noise away. What is
             ahead makes up for it; now does not, as it would tremble more than it gains.
         reach: how much further than its present speed says a part is carried on: the speed is that of the
-            middle of the last slot, and late as well.
+            middle of the last slot, and late as well. Neither is done for the place: the wrist's estimate is
+            hardly late, and on validation clips one slot ahead it is 14.3 mm off without them, 15.9 with.
         braking, spurt: how much of a change of speed is carried on where a part slows down, speeds up.
         most_rad: the way that a part is carried on at the most, radians a joint angle (rms): fast moves end
             soon.
@@ -144,9 +146,11 @@ class Foresight:
         now = self._steadied(t_ns, hand, np.ones(7) if fresh else moving)
         going = (carried_on * self.trust)[_PART] * motion
         ahead = (poses.t_ns - t_ns) / SLOT_PERIOD_NS
-        led = config.reach * (_faded(np.minimum(ahead, config.slots), config.fading) + config.late_slots)
+        faded = _faded(np.minimum(ahead, config.slots), config.fading)
+        led = np.tile(config.reach * (faded + config.late_slots), (7, 1)).T
+        led[:, _PLACE] = faded
         led[0] = 0.0
-        own = _faded(ahead, config.gap_fading)
+        own = np.tile(_faded(ahead, config.gap_fading), (7, 1)).T
         # Beyond that the network knows better: what it adds from there on is added here, too.
         end = min(config.slots, len(ahead) - 1)  # the first instants are one slot apart
         after = np.maximum(np.arange(len(ahead)), end)
@@ -154,7 +158,7 @@ class Foresight:
         onward_m = poses.wrist_m[after] - poses.wrist_m[end]
 
         most_rad = np.repeat([config.most_rad, config.gap_most_rad], len(ahead))
-        moved = _no_further(np.concatenate([led, own])[:, None] * going, most_rad)
+        moved = _no_further(np.concatenate([led, own])[:, _PART] * going, most_rad)
         turns = matrix_from_axis_angle(moved[:, :48].reshape(2, -1, 16, 3))
         rotations = onward @ turns @ now[0]
         wrist_m = now[1] + _PLACE_UNITS_M * moved[:, 48:].reshape(2, -1, 3) + onward_m

@@ -70,6 +70,13 @@ def test_the_place_of_the_hand_is_carried_on_too():
     np.testing.assert_allclose(said.wrist_m[:4, 0], 0.01 * np.arange(19, 23), atol=2e-3)
 
 
+def test_a_place_that_moves_is_not_led_beyond_its_own_speed():
+    foresight = Foresight()
+    for i in range(30):
+        said, _ = foresight.look(poses_at(i * SLOT_PERIOD_NS, 0.0, 0.005 * i))
+    assert 0.004 < said.wrist_m[1, 0] - said.wrist_m[0, 0] < 0.0055
+
+
 def test_a_hand_that_slows_down_is_not_overshot():
     share = np.linspace(0.0, 1.0, 16)
     move = share**3 * (10.0 - 15.0 * share + 6.0 * share**2)  # minimum jerk, half a second
