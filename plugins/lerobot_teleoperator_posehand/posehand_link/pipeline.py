@@ -21,7 +21,6 @@ MODULE = "app.target_stream"
 _CAMERAS = ("webcam", "synthetic")  # never paths, whatever lies in the current folder
 _STOP_S = 3.0
 _LAST_WORDS = 20
-_FRAME = "│╭╮╰╯─ "  # drawn around what is wrong with a flag
 
 
 class PipelineError(RuntimeError):
@@ -85,7 +84,7 @@ class Pipeline:
         status = self._process.returncode
         if status == 0:
             return "its source has ended"
-        words = [text for word in self._last_words if (text := word.strip(_FRAME))]
+        words = [word.strip() for word in self._last_words if word.strip()]
         ended = f"it ended with status {status}" + (f" ({words[-1]})" if words else "")
         lacks_packages = bool(words) and words[-1].startswith("ModuleNotFoundError")
         return f"{ended}; give posehand_python, the Python of PoseHand's .venv" if lacks_packages else ended
