@@ -59,7 +59,7 @@ class BodyPoseBertStage(NetworkStage[BodyWindow, BodyTrajectory]):
     def _root_m(self, location: np.ndarray) -> np.ndarray:
         return self._size * np.asarray(hip_of_location(location))
 
-    def _foresee(self, poses: Poses) -> tuple[Poses, Poses]:
+    def _foresee(self, poses: Poses, regular_ns: int) -> tuple[Poses, Poses]:
         return poses, poses
 
     def _forget(self) -> None:

@@ -31,8 +31,8 @@ _PLACE = 6
 _SIZE = np.bincount(_PART)
 _OF_PART = (_PART[:, None] == np.arange(7)).astype(np.float64)  # (51,7), to sum over parts
 _HISTORY_NS = 4 * SLOT_PERIOD_NS
-_UNUSUAL = 1.5  # times the last time between two estimates is a pause, from _HISTORY_NS on
-_SLOWEST_NS = 9 * SLOT_PERIOD_NS  # is one in any case
+_PAUSE = 1.5  # times the regular interval without an estimate is a pause, if it is longer than _HISTORY_NS
+_SLOWEST_NS = 9 * SLOT_PERIOD_NS  # so long is one in any case
 _SAME_NS = 1_000_000  # estimates so near to a time are taken for those of that time
 _TINY = 1e-9
 
@@ -92,7 +92,6 @@ class Foresight:
     def reset(self) -> None:
         """Forget the hand."""
         self._was_right, self._was_foreseen = np.zeros(7), np.zeros(7)
-        self._interval_ns = 0  # between the last two estimates
         self._forget_motion()
 
     def _forget_motion(self) -> None:
@@ -106,11 +105,12 @@ class Foresight:
         doubt = self.config.doubt_rad2
         return np.clip((self._was_right + doubt) / (self._was_foreseen + doubt), 0.0, self.config.most_trust)
 
-    def look(self, poses: Poses) -> tuple[Poses, Poses]:
+    def look(self, poses: Poses, regular_ns: int = 0) -> tuple[Poses, Poses]:
         """What a hand that was seen just now will do, from what the network says.
 
         Args:
             poses: now and instants one slot apart.
+            regular_ns: how far apart hands are seen, where that is regularly.
 
         Returns:
             The trajectory to be followed, ahead of the estimate's own lateness from the next slot on; and the
@@ -118,11 +118,9 @@ class Foresight:
         """
         config = self.config
         t_ns, hand = int(poses.t_ns[0]), (poses.rotations[0], poses.wrist_m[0])
-        if self._seen:
-            interval_ns = t_ns - self._seen[-1][0]
-            if interval_ns > np.clip(_UNUSUAL * self._interval_ns, _HISTORY_NS, _SLOWEST_NS):
-                self._forget_motion()
-            self._interval_ns = interval_ns
+        pause_ns = np.clip(_PAUSE * regular_ns, _HISTORY_NS, _SLOWEST_NS)
+        if self._seen and t_ns - self._seen[-1][0] > pause_ns:
+            self._forget_motion()
         self._seen.append((t_ns, hand))
         while len(self._seen) > 2 and self._seen[1][0] <= t_ns - _HISTORY_NS:
             self._seen.popleft()

@@ -24,11 +24,11 @@ from models.window import SLOT_PERIOD_NS, SlottedWindow
 GAP_BRIDGED_S = 0.5
 # Beyond this, robots had better be told anew than play on.
 AHEAD_S = 0.5
-# After a gap longer than FADED_GAP_S, and than the source's own rhythm, the estimate may be far from what was
-# predicted; the difference is led over in REJOIN_S, a fifth of it a frame at most. Single lost frames are not
-# worth the delay that costs.
+# After a gap longer than FADED_GAP_S the estimate may be far from what was predicted; the difference is led
+# over in REJOIN_S, a fifth of it a frame at most. Single lost frames are not worth the delay that costs.
 FADED_GAP_S = 0.12
-UNUSUAL = 1.5  # times the usual time between detections is a gap
+# Intervals that differ by no larger a factor are a slow camera's, and so many times as long is a gap of it.
+ALIKE, LONGER = 1.25, 1.5
 REJOIN_S = 0.25
 FOLLOWED_S = 0.2  # nobody follows what was said longer ago: robots hold by then
 
@@ -57,23 +57,27 @@ class Rejoining:
 
 @dataclass(frozen=True)
 class Intervals:
-    """How far apart detections come: the shorter of the last two intervals, as one gap is no rhythm.
+    """How far apart detections come: regularly where a camera is slow, anyhow where sight is poor.
 
     Attributes:
-        usual_s: that; 0 while it is not known.
-        last_s: the last one.
+        last_ns: the last three intervals at most.
     """
 
-    usual_s: float = 0.0
-    last_s: float = 0.0
+    last_ns: tuple[int, ...] = ()
 
-    def is_gap(self, interval_s: float) -> bool:
-        """Whether so long without a detection is longer than it usually is."""
-        return interval_s > max(FADED_GAP_S, UNUSUAL * self.usual_s)
+    @property
+    def regular_ns(self) -> int:
+        """The longest of three that are alike; 0 where they are not."""
+        known = len(self.last_ns) == 3 and max(self.last_ns) <= ALIKE * min(self.last_ns)
+        return max(self.last_ns) if known else 0
 
-    def after(self, interval_s: float) -> Intervals:
+    def is_gap(self, interval_ns: int) -> bool:
+        """Whether so long without a detection is a gap."""
+        return interval_ns > max(FADED_GAP_S * 1e9, LONGER * self.regular_ns)
+
+    def after(self, interval_ns: int) -> Intervals:
         """With one more of them."""
-        return Intervals(min(interval_s, self.last_s or interval_s), interval_s)
+        return Intervals((*self.last_ns[-2:], interval_ns))
 
 
 WindowT = TypeVar("WindowT", bound=SlottedWindow)
@@ -127,8 +131,13 @@ class NetworkStage(ABC, Generic[WindowT, TrajectoryT]):
         """(K,3) wrist or hip in the camera frame of the network's locations (K,3)."""
 
     @abstractmethod
-    def _foresee(self, poses: Poses) -> tuple[Poses, Poses]:
-        """From the network's poses what is to be followed, and how the estimate itself goes on."""
+    def _foresee(self, poses: Poses, regular_ns: int) -> tuple[Poses, Poses]:
+        """From the network's poses what is to be followed, and how the estimate itself goes on.
+
+        Args:
+            poses: now and later.
+            regular_ns: how far apart detections come where they come regularly; 0 where they do not.
+        """
 
     @abstractmethod
     def _forget(self) -> None:
@@ -168,12 +177,11 @@ class NetworkStage(ABC, Generic[WindowT, TrajectoryT]):
         if (t_now_ns - t_seen_ns) * 1e-9 > GAP_BRIDGED_S:
             return self._lost(window, t_ns)
         new = self._t_detected_ns is None or t_seen_ns > self._t_detected_ns
-        gap = False
+        intervals, gap = self._intervals, False
         if new:
             if self._t_detected_ns is not None:
-                interval_s = (t_seen_ns - self._t_detected_ns) * 1e-9
-                gap = self._intervals.is_gap(interval_s)
-                self._intervals = self._intervals.after(interval_s)
+                gap = intervals.is_gap(t_seen_ns - self._t_detected_ns)
+                self._intervals = intervals.after(t_seen_ns - self._t_detected_ns)
             self._t_detected_ns = t_seen_ns
         if new or self._last is None or self._own is None:
             pose = self._estimate(window)
@@ -184,7 +192,7 @@ class NetworkStage(ABC, Generic[WindowT, TrajectoryT]):
             if not np.isfinite(rotations).all():  # 6D of no length, or of parallel columns, is no rotation
                 return self._failed(window, t_ns)
             poses = Poses(t_ns, rotations, self._root_m(location))
-            poses, own = self._foresee(poses)
+            poses, own = self._foresee(poses, intervals.regular_ns)
             self._rejoin(poses, gap)
             if self._rejoining is not None:
                 poses, own = self._rejoining.led_over(poses), self._rejoining.led_over(own)

@@ -59,8 +59,8 @@ class PoseBertStage(NetworkStage[Window, HandTrajectory]):
     def _root_m(self, location: np.ndarray) -> np.ndarray:
         return np.asarray(wrist_of_location(location))
 
-    def _foresee(self, poses: Poses) -> tuple[Poses, Poses]:
-        return self._foresight.look(poses)
+    def _foresee(self, poses: Poses, regular_ns: int) -> tuple[Poses, Poses]:
+        return self._foresight.look(poses, regular_ns)
 
     def _forget(self) -> None:
         self._encoder.reset()

@@ -51,7 +51,7 @@ def test_slow_and_uneven_frames_are_carried_on_alike(fps):
     rng = np.random.default_rng(0)
     t_ns = (np.arange(20) / fps * 1e9 + rng.uniform(-2e6, 2e6, 20)).astype(np.int64)
     foresight = Foresight(PLAIN)
-    said = [foresight.look(poses_at(int(t), 0.6e-9 * t))[0] for t in t_ns]
+    said = [foresight.look(poses_at(int(t), 0.6e-9 * t), int(1e9 / fps))[0] for t in t_ns]
     ahead_rad = [bend(poses)[2] - bend(poses)[0] for poses in said[3:]]
     np.testing.assert_allclose(ahead_rad, 2 * 0.6 / 30.0, atol=0.003)
 
