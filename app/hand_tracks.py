@@ -1,9 +1,9 @@
 """Follows hands from frame to frame so that single wrong left/right labels do not matter.
 
 The detector judges left and right afresh in every frame and is wrong now and then, in runs of up to half a
-second. Here
-each hand is followed by its place in the image, and its label is a vote: the sum of all its labels so far,
-    weighted by their certainty and fading with a half-life.
+second. Here each hand is followed by its place in the image, and its label is a vote: the sum of all its
+labels so far, weighted by their certainty and fading with a half-life. So another hand that comes into the
+place of one that has just gone takes its label for a good half second, too.
 """
 
 from __future__ import annotations

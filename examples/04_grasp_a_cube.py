@@ -1,6 +1,7 @@
 """A human pinch picks up a cube from a table: retargeting, safety limits and physics, without a clock.
 
-Writes pictures of it into the current directory. `--gui` shows PyBullet's window, `--object cup` takes a cup.
+Writes grasp_0.png, grasp_1.png, … into the current directory. `--gui` shows PyBullet's window, `--object cup`
+takes a cup.
 """
 
 import argparse
