@@ -193,7 +193,7 @@ def test_a_run_and_its_exported_network_agree(sequences, run_folder):
     network = run_folder / "posebert.onnx"
 
     class Nothing(Foresight):
-        def look(self, poses: Poses) -> tuple[Poses, Poses]:
+        def look(self, poses: Poses, regular_ns: int = 0) -> tuple[Poses, Poses]:
             return poses, poses
 
     def stage() -> posebert_stage.PoseBertStage:
