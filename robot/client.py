@@ -29,6 +29,7 @@ from robot.messages import (
     decode_state,
     encode_trajectory,
 )
+from robot.owed import Owed
 from robot.requester import Requester, open_socket
 from robot.supervisor_config import Counters
 
@@ -77,7 +78,8 @@ class RobotLink:
         self.endpoint = endpoint
         self._publisher = secrets.token_hex(4)
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self._requester = Requester(self._context, endpoint, keys, int(1000 * timeout_s))
+        owed = Owed()
+        self._requester = Requester(self._context, endpoint, keys, int(1000 * timeout_s), owed)
         self._clock: ClockWatch | None = None
         self._publish_lock = threading.Lock()
         self._state_lock = threading.Lock()
@@ -104,7 +106,7 @@ class RobotLink:
             self.joint_names = status.state.joint_names
             self.lockstep = status.lockstep
             if not self.lockstep:
-                background = Requester(self._context, endpoint, keys, TIMEOUT_MS)
+                background = Requester(self._context, endpoint, keys, TIMEOUT_MS, owed)
                 self._clock = ClockWatch(self._requester, background)
         except RobotError:
             self.close()
@@ -206,27 +208,31 @@ class RobotLink:
 
         Raises:
             RobotError: the robot refuses (it says why), or does not answer. The same holds for every command.
+                An `arm`, `home` or `reset` that was not answered is not carried out later.
         """
-        self._request({"command": "arm"})
+        self._request_in_time("arm")
 
     def disarm(self) -> None:
-        """Let the robot rest; it does not move whatever is sent."""
+        """Let the robot rest; it does not move whatever is sent.
+
+        Without an answer the link goes on asking for it, before anything else, until it is closed.
+        """
         self._request({"command": "disarm"})
 
     def stop(self) -> None:
-        """Stop at once and stay stopped until `reset`."""
+        """Stop at once and stay stopped until `reset`; unanswered, it is asked for on and on, as `disarm`."""
         self._request({"command": "stop"})
 
     def reset(self) -> None:
         """Leave the stop; the robot is disarmed then."""
-        self._request({"command": "reset"})
+        self._request_in_time("reset")
 
     def home(self) -> None:
         """Move an armed robot slowly to its home pose; it follows targets again once there.
 
         With none there it holds, and is disarmed 2 s later.
         """
-        self._request({"command": "home"})
+        self._request_in_time("home")
 
     def reset_scene(self) -> None:
         """Put what the simulated hand is to grasp, and its wrist, back to where they started.
@@ -255,6 +261,14 @@ class RobotLink:
                 f"What answers at {self.endpoint} is no robot server of this version ({error!r}); "
                 "update one side."
             ) from error
+
+    def _request_in_time(self, command: str) -> None:
+        """Ask for what may move the robot: a server that hears of it later than we wait does nothing."""
+        request: dict[str, Any] = {"command": command}
+        if self._clock is not None:  # in lock-step no time passes
+            given_up_ns = time.monotonic_ns() + self._requester.timeout_ms * 1_000_000
+            request["not_after_ns"] = given_up_ns + self.clock.offset_ns(given_up_ns)
+        self._request(request)
 
     def _request(self, request: dict[str, Any]) -> dict[str, Any]:
         return self._requester.ask(request)

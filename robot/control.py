@@ -15,6 +15,8 @@ from robot.runtime import RobotRuntime
 from robot.supervisor import COMMANDS
 
 MAX_STEP_NS = 5_000_000_000  # one lock-step request may not occupy the server for long
+_FIELDS = {"step": {"trajectory", "until_ns"}}  # besides the command itself
+_MAY_MOVE = ("arm", "home", "reset")  # nobody wants these later than they were asked for
 
 
 def answer(frames: list[bytes], runtime: RobotRuntime | AllegroRuntime, t_ns: int, lockstep: bool) -> bytes:
@@ -30,7 +32,9 @@ def answer(frames: list[bytes], runtime: RobotRuntime | AllegroRuntime, t_ns: in
         A msgpack map: {"ok": true, ...} or {"ok": false, "error": one sentence}.
     """
     try:
-        reply = _answer(_request(frames), runtime, t_ns, lockstep)
+        request = _request(frames)
+        _refuse_late(request, t_ns)
+        reply = _answer(request, runtime, t_ns, lockstep)
     except MessageError as error:
         reply = {"ok": False, "error": str(error)}
     return msgpack.packb(reply)
@@ -42,13 +46,26 @@ def _request(frames: list[bytes]) -> dict[str, Any]:
         raise MessageError(f"A request is one frame of at most {MAX_REQUEST_BYTES} bytes; {came} came.")
     request = check.mapping("request", check.unpack(frames[0]))
     command = check.text("command", request.get("command"), 64)
-    expected = {"command", "trajectory", "until_ns"} if command == "step" else {"command"}
-    if set(request) != expected:
+    expected = {"command"} | _FIELDS.get(command, set())
+    optional = {"not_after_ns"} if command in _MAY_MOVE else set()
+    if not expected <= set(request) <= expected | optional:
         raise MessageError(
             f"The request {command} came with the fields {check.shorten(sorted(request))}; "
-            f"it takes {', '.join(sorted(expected))}."
+            f"it takes {', '.join(sorted(expected | optional))}."
         )
     return request
+
+
+def _refuse_late(request: dict[str, Any], t_ns: int) -> None:
+    """Refuse what its client gave up before it came: held back by the network, or by a server that hung."""
+    if "not_after_ns" not in request:
+        return
+    late_ns = t_ns - check.integer("not_after_ns", request["not_after_ns"])
+    if late_ns > 0:
+        raise MessageError(
+            f"The command {request['command']} came {late_ns / 1e9:.1f} s later than it was wanted; "
+            "nothing was changed, ask again."
+        )
 
 
 def _answer(

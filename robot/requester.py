@@ -13,6 +13,7 @@ from robot.doorkeeper import handshake_events, watch_handshakes
 from robot.endpoint import Endpoint, limit
 from robot.errors import RobotError
 from robot.keys import ClientKeys
+from robot.owed import Owed
 
 _EVENTS = (
     zmq.Event.HANDSHAKE_SUCCEEDED
@@ -39,11 +40,14 @@ def open_socket(
 class Requester:
     """Sends requests, one at a time, whichever thread they come from.
 
+    A stop or a disarm that is not answered is asked for again before anything else is.
+
     Args:
         context: to open sockets in.
         endpoint: where the server is.
         keys: this client's keys; None encrypts nothing.
         timeout_ms: how long to wait for each answer.
+        owed: what was not answered, shared by the requesters of a link; None if this is the only one.
     """
 
     def __init__(
@@ -52,8 +56,11 @@ class Requester:
         endpoint: Endpoint,
         keys: ClientKeys | None,
         timeout_ms: int,
+        owed: Owed | None = None,
     ) -> None:
         self.timeout_ms = timeout_ms
+        self._owed = Owed() if owed is None else owed
+        self._was_answered = False
         self._context = context
         self._endpoint = endpoint
         self._keys = keys
@@ -71,6 +78,24 @@ class Requester:
         with self._lock:
             if self._closed:
                 raise RobotError(f"The link to the robot at {self._endpoint} is closed; connect again.")
+            with self._owed.turn:
+                if owed := self._owed.command:
+                    self._exchange({"command": owed})
+                    self._owed.command = ""
+            try:
+                reply = self._exchange(request)
+            except BaseException:
+                self._owed.remember(request["command"])
+                raise
+        if reply.get("ok") is not True:
+            raise RobotError(
+                str(reply.get("error", f"The robot at {self._endpoint} refused without saying why."))
+            )
+        return reply
+
+    def _exchange(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Send a request and wait for the reply; without one, be it for Ctrl-C, the socket is given up."""
+        try:
             if self._socket is None:
                 self._socket = open_socket(self._context, zmq.REQ, self._keys)
                 self._handshakes = watch_handshakes(self._socket, _EVENTS)
@@ -83,20 +108,20 @@ class Requester:
             except zmq.Again:
                 answered = False
             if not answered:
-                reason = self._why_silent()
-                self._drop()  # REQ would wait for this answer for ever
-                raise RobotError(reason)
+                raise RobotError(self._why_silent())
             reply = check.mapping("reply", check.unpack(self._socket.recv()))
-        if reply.get("ok") is not True:
-            raise RobotError(
-                str(reply.get("error", f"The robot at {self._endpoint} refused without saying why."))
-            )
+        except BaseException:
+            self._drop()  # REQ would wait for this answer for ever
+            raise
+        self._was_answered = True
         return reply
 
     def _why_silent(self) -> str:
         """What the greetings on this socket tell about an answer that did not come."""
         assert self._handshakes is not None  # opened with the socket that stayed silent
         where = f"the robot server at {self._endpoint}"
+        if self._was_answered:
+            return f"{where} does not answer any more; look whether it runs and can be reached"
         seen = handshake_events(self._handshakes)
         kinds = {kind for kind, _ in seen}
         if zmq.Event.HANDSHAKE_SUCCEEDED in kinds or not kinds:

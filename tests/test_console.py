@@ -209,6 +209,10 @@ def test_space_stops_every_robot_and_says_if_one_does_not_answer(make_desk):
     assert "STOP NOT CONFIRMED" in desk.window._stopper.alarm
     desk.window.show_snapshot(snapshot())
     assert (pixels(desk.window) != before).any()
+    robots[0].fails = False  # it is asked again until it confirms, with nobody pressing anything
+    assert wait_until(lambda: not desk.window._stopper.alarm, desk.pump)
+    assert robots[0].stops > 1
+    assert robots[1].stops == 1
 
 
 def pixels(window: QtWidgets.QWidget) -> np.ndarray:

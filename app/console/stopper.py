@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Sequence
 from typing import Protocol
 
 from robot import RobotError
 
 logger = logging.getLogger(__name__)
+
+_AGAIN_S = 0.2
 
 
 class Stoppable(Protocol):
@@ -25,7 +28,10 @@ class Stoppable(Protocol):
 
 
 class Stopper:
-    """Stops robots, each on a thread of its own: one that does not answer must not delay the next."""
+    """Stops robots, each on a thread of its own: one that does not answer must not delay the next.
+
+    A stop is asked for until it is confirmed.
+    """
 
     def __init__(self, robots: Sequence[Stoppable]) -> None:
         self._alarms = [""] * len(robots)
@@ -55,7 +61,7 @@ class Stopper:
             asked.set()
 
     def close(self) -> None:
-        """End the threads; a stop that was asked for is still sent."""
+        """End the threads; a stop that was asked for is still sent, and no longer repeated."""
         self._closing = True
         for asked in self._asked:
             asked.set()
@@ -70,10 +76,19 @@ class Stopper:
                     return
                 continue
             self._wanted[number] = False
-            try:
-                robot.stop()
-                self._alarms[number] = ""
-                self._confirmed[number] = True
-            except RobotError as error:
-                self._alarms[number] = f"STOP NOT CONFIRMED: {error}"
-                logger.error("%s", self._alarms[number])
+            while not self._stopped(number, robot) and not self._closing:
+                time.sleep(_AGAIN_S)
+
+    def _stopped(self, number: int, robot: Stoppable) -> bool:
+        """Ask one robot to stop; whether it confirmed."""
+        try:
+            robot.stop()
+        except RobotError as error:
+            alarm = f"STOP NOT CONFIRMED. Cut the hand's power if it moves: {error}"
+            if alarm != self._alarms[number]:
+                logger.error("%s", alarm)
+            self._alarms[number] = alarm
+            return False
+        self._alarms[number] = ""
+        self._confirmed[number] = True
+        return True
