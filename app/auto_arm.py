@@ -20,14 +20,20 @@ class AutoArm:
         self._enabled = allowed
         self._mode = ""
         self._watchdog_disarms = 0
+        self._rest_commands: int | None = None
 
-    def observe(self, state: RobotState, watchdog_disarms: int | None) -> None:
+    def observe(self, state: RobotState, watchdog_disarms: int | None, rest_commands: int = 0) -> None:
         """Take in a state.
 
         Args:
             state: the newest.
             watchdog_disarms: the server's count of them, which it began before this run; None if it has none.
+            rest_commands: its count of the disarms and stops that clients asked for. A disarm of a robot that
+                rests already shows in nothing else.
         """
+        if self._rest_commands is not None and rest_commands > self._rest_commands:
+            self.allowed = False
+        self._rest_commands = rest_commands
         count = 0 if watchdog_disarms is None else watchdog_disarms
         if not self._mode:
             self._watchdog_disarms = count
@@ -48,6 +54,7 @@ class AutoArm:
             self.allowed = False
         elif command == "arm":
             self.allowed = self._enabled
+            self._rest_commands = None  # what was asked for before it is out of date
 
     def refuse(self) -> None:
         """The server refused: do not insist."""

@@ -107,7 +107,8 @@ class ServerRobot:
         return self._state
 
     def _observe(self, state: RobotState) -> None:
-        self._auto_arm.observe(state, state.counters.get("watchdog_disarms"))
+        counters = state.counters
+        self._auto_arm.observe(state, counters.get("watchdog_disarms"), counters.get("rest_commands", 0))
         self._state = state
 
     def _check_silence(self, state: RobotState | None, t_now_ns: int) -> None:

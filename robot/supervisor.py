@@ -84,6 +84,8 @@ class Supervisor:
         Returns:
             Empty on success, otherwise one sentence that says why nothing was changed.
         """
+        if name in ("disarm", "stop"):
+            self.counters.rest_commands += 1
         if name == "stop":
             self._stop("")
             return ""

@@ -119,6 +119,7 @@ class Counters:
         acceleration_limited: control steps in which the acceleration limit did.
         holds: times the robot stopped following or waiting and held its pose.
         watchdog_disarms: times the watchdog disarmed it; a DISARMED without a new count was a command.
+        rest_commands: disarms and stops that clients asked for, of a robot at rest too.
         faults: times a fault stopped the robot.
         overruns: times the control loop fell behind and dropped simulated time.
         refused_connections: connections that ended before they were a client's: wrong key, no key, or
@@ -142,6 +143,7 @@ class Counters:
     acceleration_limited: int = 0
     holds: int = 0
     watchdog_disarms: int = 0
+    rest_commands: int = 0
     faults: int = 0
     overruns: int = 0
     refused_connections: int = 0

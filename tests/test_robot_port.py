@@ -70,6 +70,18 @@ def test_the_operators_word_counts_at_once():
     assert not auto_arm.allowed
 
 
+def test_a_disarm_of_a_robot_at_rest_is_the_last_word_too():
+    auto_arm = AutoArm(True)
+    for mode, disarms in (("DISARMED", 0), ("TRACKING", 0), ("HOLD", 0), ("DISARMED", 1)):
+        auto_arm.observe(state(mode), disarms, rest_commands=3)
+    assert auto_arm.allowed
+    auto_arm.observe(state("DISARMED"), 1, rest_commands=4)
+    assert not auto_arm.allowed
+    auto_arm.obey("arm")
+    auto_arm.observe(state("DISARMED"), 1, rest_commands=4)
+    assert auto_arm.allowed
+
+
 def message(seq: int, t_ns: int, source_state: str = "tracking") -> JointTrajectory:
     return JointTrajectory(
         seq=seq,
@@ -95,9 +107,9 @@ def live():
         port.close()
 
 
-def drive(port: ServerRobot, seconds: float, seq: int) -> int:
+def drive(port: ServerRobot, seconds: float, seq: int, source_state: str = "tracking") -> int:
     for _ in range(round(seconds * 30)):
-        port.send(message(seq, time.monotonic_ns()))
+        port.send(message(seq, time.monotonic_ns(), source_state))
         seq += 1
         time.sleep(1 / 30)
     return seq
@@ -113,6 +125,19 @@ def test_a_stop_at_another_console_stays_even_after_its_reset(live):
     console.reset()
     drive(port, 0.3, seq)
     assert console.status().state.mode == "DISARMED"
+
+
+def test_a_disarm_at_another_console_after_the_watchdogs_stays_too(live):
+    port, console = live
+    seq = drive(port, 0.5, 1)
+    while console.status().counters.watchdog_disarms == 0:
+        seq = drive(port, 0.1, seq, "lost")
+    console.disarm()
+    seq = drive(port, 0.3, seq, "lost")
+    drive(port, 0.5, seq)
+    assert console.status().state.mode == "DISARMED"
+    port.command("arm")
+    assert console.status().state.mode == "ENGAGING"
 
 
 def test_a_server_that_falls_silent_is_said_so(live, monkeypatch):
