@@ -41,6 +41,7 @@ from app.wrist_run import WRIST_STAGE, WristRun
 from models.body_observation import BodyObservation
 from models.observation import Hand, Observation
 from models.window import SLOT_RATE_HZ
+from robot.allegro_versions import version_spec
 
 logger = logging.getLogger(__name__)
 
@@ -248,7 +249,11 @@ class FrameLoop:
             # Keypoints belong to the unmirrored image, so that is what is shown.
             frame = dataclasses.replace(frame, image=cv2.flip(frame.image, 1))
         if self.overview is not None:
-            hands = [OverviewFrame.of(run.result, run.state) for run in self._hands.values() if run.result]
+            hands = [
+                OverviewFrame.of(run.result, run.state, run.robot.version)
+                for run in self._hands.values()
+                if run.result is not None
+            ]
             followed = None if self._body is None else self._body.result
             body = None if followed is None else BodySnapshot.of(followed, followed.trajectory.source_state)
             self.overview.add(frame, hands, body)
@@ -387,7 +392,7 @@ class FrameLoop:
             operator=self._settings.operator or GUEST,
             hand=hand,
             temporal=self._settings.temporal,
-            robot_hand=f"allegro_{hand}",
+            robot_hand=version_spec(hand_run.robot.version, hand).name,
         )
         self.calibration = LiveCalibration(hand_run, settings)
 

@@ -51,6 +51,7 @@ class OverviewFrame:
         joint_names: order of q_rad.
         q_rad: (n,) joint angles to show: measured, or the targets where no robot measures any.
         scene: where the robot's palm and what it is to grasp are; None without a table.
+        version: of the robot hand, see `robot.HandView`.
     """
 
     hand: Hand
@@ -61,9 +62,10 @@ class OverviewFrame:
     joint_names: tuple[str, ...]
     q_rad: np.ndarray
     scene: SceneState | None = None
+    version: str = "v4"
 
     @staticmethod
-    def of(lane_frame: LaneFrame, state: RobotState | None) -> OverviewFrame:
+    def of(lane_frame: LaneFrame, state: RobotState | None, version: str = "v4") -> OverviewFrame:
         """From a lane and the robot; without a state of the robot its target stands for the joints."""
         joint_names, q_rad = lane_frame.message.joint_names, lane_frame.message.q_rad[0]
         if state is not None:
@@ -77,6 +79,7 @@ class OverviewFrame:
             joint_names=joint_names,
             q_rad=q_rad,
             scene=None if state is None else state.scene,
+            version=version,
         )
 
 
@@ -188,7 +191,7 @@ class OverviewRecorder:
         for number, shown in enumerate(row):
             draw_detection(camera, shown.keypoints_px * self._scale * scale + offset)
             draw_skeleton(camera, shown.estimate_px * self._scale * scale + offset)
-            robot = views.render(shown.hand, shown.q_rad, shown.joint_names, shown.scene)
+            robot = views.render(shown.hand, shown.q_rad, shown.joint_names, shown.scene, shown.version)
             draw_caption(robot, f"Allegro {shown.hand}")
             if shown.mode:
                 draw_state(robot, shown.mode)

@@ -18,6 +18,7 @@ from robot import (
     connect,
     spawn_simulation,
 )
+from robot.allegro_versions import known_spec
 from robot.scene import ObjectKind
 
 logger = logging.getLogger(__name__)
@@ -29,6 +30,8 @@ class RobotPort(Protocol):
     """One robot hand, as the pipeline sees it."""
 
     endpoint: str | None
+    version: str
+    """Of the hand's hardware, see `robot.allegro_versions`."""
 
     def send(self, message: JointTrajectory) -> RobotState | None:
         """Give the robot its newest trajectory; returns the newest state known, None before the first."""
@@ -51,6 +54,7 @@ class NoRobot:
     """Nothing listens: `--robot none`."""
 
     endpoint: str | None = None
+    version: str = "v4"
 
     def send(self, message: JointTrajectory) -> None:
         """Drop the message."""
@@ -83,6 +87,7 @@ class ServerRobot:
         self._t_last_state_ns: int | None = None
         self._closed = False
         self.endpoint: str | None = address
+        self.version = _version(link)
 
     def send(self, message: JointTrajectory) -> RobotState | None:
         if self._process is not None and not self._process.running:
@@ -148,6 +153,17 @@ class ServerRobot:
             self._link.close()
             if self._process is not None:
                 self._process.close()
+
+
+def _version(link: RobotLink) -> str:
+    """Of a link's robot, which must have the joints that are known of it."""
+    spec = known_spec(link.robot, link.hand)
+    if sorted(link.joint_names) != sorted(spec.joint_names):
+        raise RobotError(
+            f"the robot at {link.endpoint} calls itself {link.robot} and has other joints than that hand; "
+            "run the same version of PoseHand on both machines"
+        )
+    return spec.version
 
 
 def open_robot(

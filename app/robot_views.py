@@ -18,11 +18,16 @@ class RobotViews:
 
     def __init__(self, size_px: tuple[int, int]) -> None:
         self._size_px = size_px
-        self._hands: dict[Hand, HandView] = {}
+        self._hands: dict[tuple[Hand, str], HandView] = {}
         self._scenes: dict[tuple[Hand, ObjectKind], SceneView] = {}
 
     def render(
-        self, hand: Hand, q_rad: np.ndarray, joint_names: tuple[str, ...], scene: SceneState | None
+        self,
+        hand: Hand,
+        q_rad: np.ndarray,
+        joint_names: tuple[str, ...],
+        scene: SceneState | None,
+        version: str = "v4",
     ) -> np.ndarray:
         """The hand in the pose `q_rad`.
 
@@ -30,14 +35,15 @@ class RobotViews:
             hand: "right" or "left".
             q_rad, joint_names: see `robot.HandView.render`.
             scene: where palm and object are; None shows the hand alone.
+            version: of the hand alone, see `robot.HandView`.
 
         Returns:
             (height,width,3) uint8 BGR picture, fresh memory.
         """
         if scene is None:
-            if hand not in self._hands:
-                self._hands[hand] = HandView(hand, self._size_px)
-            return self._hands[hand].render(q_rad, joint_names)
+            if (hand, version) not in self._hands:
+                self._hands[hand, version] = HandView(hand, self._size_px, version)
+            return self._hands[hand, version].render(q_rad, joint_names)
         key = (hand, scene.object)
         if key not in self._scenes:
             self._scenes[key] = SceneView(hand, scene.object, self._size_px)

@@ -15,7 +15,8 @@ from app.lane import LaneFrame
 from app.opencv import cv2
 from app.run_camera import RunCamera
 from models.observation import Hand
-from robot import RobotState, SceneState, hand_spec
+from robot import RobotState, SceneState
+from robot.allegro_versions import version_spec
 
 VIEW_HEIGHT_PX = 480
 
@@ -38,6 +39,7 @@ class HandSnapshot:
         target_rad: (n,) what the robot is asked for; NaN while the hand is lost.
         lower_rad, upper_rad: (n,) joint limits.
         scene: where the robot's palm and what it is to grasp are; None without a table.
+        version: of the robot hand, see `robot.HandView`.
     """
 
     hand: Hand
@@ -54,6 +56,7 @@ class HandSnapshot:
     lower_rad: np.ndarray
     upper_rad: np.ndarray
     scene: SceneState | None = None
+    version: str = "v4"
 
     @property
     def shown_rad(self) -> np.ndarray:
@@ -62,12 +65,16 @@ class HandSnapshot:
 
     @staticmethod
     def of(
-        lane_frame: LaneFrame, state: RobotState | None, camera: RunCamera, source_state: SourcePhase
+        lane_frame: LaneFrame,
+        state: RobotState | None,
+        camera: RunCamera,
+        source_state: SourcePhase,
+        version: str = "v4",
     ) -> HandSnapshot:
         """From what became of a frame in a hand's lane, and the robot's newest state."""
         trajectory, names = lane_frame.trajectory, lane_frame.message.joint_names
         hand = lane_frame.observation.hand
-        spec = hand_spec(hand)
+        spec = version_spec(version, hand)
         limits = dict(zip(spec.joint_names, zip(spec.lower_rad, spec.upper_rad, strict=True), strict=True))
         lower_rad, upper_rad = np.array([limits[name] for name in names]).T
         q_rad = np.full(len(names), np.nan)
@@ -89,6 +96,7 @@ class HandSnapshot:
             lower_rad=lower_rad,
             upper_rad=upper_rad,
             scene=None if state is None else state.scene,
+            version=version,
         )
 
 
@@ -225,6 +233,7 @@ def _encode_hand(hand: HandSnapshot) -> dict[str, Any]:
         "source_state": hand.source_state,
         "mode": hand.mode,
         "fault": hand.fault,
+        "version": hand.version,
         "joint_names": hand.joint_names,
         **{name: np.asarray(getattr(hand, name)).ravel().tolist() for name in (*_VECTORS, *_POINTS)},
         "scene": None
@@ -238,5 +247,5 @@ def _decode_hand(data: dict[str, Any]) -> HandSnapshot:
     points = {name: np.array(data[name], dtype=np.float64).reshape(-1, n) for name, n in _POINTS.items()}
     scene = None if data["scene"] is None else SceneState(**data["scene"])
     names = tuple(data["joint_names"])
-    rest = {name: data[name] for name in ("hand", "source_state", "mode", "fault")}
+    rest = {name: data[name] for name in ("hand", "source_state", "mode", "fault", "version")}
     return HandSnapshot(**{**rest, **vectors, **points, "joint_names": names, "scene": scene})

@@ -43,6 +43,7 @@ class StreamPort:
     """Writes what a robot would be sent; the robot at the other end tells nothing back."""
 
     endpoint: str | None = None
+    version: str = "v4"
 
     def __init__(self, hand: Hand, out: BinaryIO) -> None:
         self._out = out

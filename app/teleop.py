@@ -43,6 +43,7 @@ from models.body_model import BodyModel
 from models.body_temporal import load_body_temporal
 from models.observation import Hand
 from models.temporal import load_temporal
+from robot.allegro_versions import version_spec
 from robot.keys import read_server_keys
 from robot.publisher import Publisher
 from robot.scene import ObjectKind
@@ -154,7 +155,7 @@ def _set_up(
     lane = HandLane(
         ObservationWindow(hand, camera.pinhole),
         temporal,
-        load_retargeter(f"allegro_{hand}", operator, settings.temporal),
+        load_retargeter(version_spec(robot.version, hand).name, operator, settings.temporal),
         *inputs.lane_times(hand),
         camera,
     )

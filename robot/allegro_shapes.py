@@ -129,6 +129,29 @@ def shapes(hand: Hand) -> dict[str, list[Shape]]:
     return parts
 
 
+def v5_shapes(hand: Hand, lengths_m: dict[str, float], tips_m: dict[str, Vector]) -> dict[str, list[Shape]]:
+    """Visual primitives of a v5 `hand` by link name: v4's, as long as its links are.
+
+    Args:
+        hand: "right" or "left".
+        lengths_m: of each link with a body.
+        tips_m: centres of the fingertips in their last links.
+    """
+    parts: dict[str, list[Shape]] = {ROOT_LINK: _palm(), "link_13_0": []}
+    for first in (0, 4, 8):
+        parts[f"link_{first}_0"] = _finger_base(lengths_m[f"link_{first}_0"])
+        for k in (1, 2):
+            parts[f"link_{first + k}_0"] = _segment(lengths_m[f"link_{first + k}_0"])
+    parts["link_12_0"] = _segment(lengths_m["link_12_0"])
+    parts["link_14_0"] = _segment(lengths_m["link_14_0"])
+    for link, (_, _, length_m) in tips_m.items():
+        parts[link.removesuffix("_tip")] = _fingertip_link(length_m)
+        parts[link] = [Shape("sphere", (TIP_RADIUS_M,), (0.0, 0.0, 0.0), "rubber")]
+    if hand == "left":
+        parts = {link: [_mirrored(shape) for shape in group] for link, group in parts.items()}
+    return parts
+
+
 def _mirrored(shape: Shape) -> Shape:
     """The same shape on the other side of the hand; each one is symmetric about its own y = 0 plane."""
     x, y, z = shape.xyz

@@ -48,6 +48,7 @@ Range = tuple[float, float]
 
 KINDS: tuple[Kind, Kind] = ("a", "b")
 
+_LAST = (3, 7, 11, 15)  # numbers of the last links of index, middle, ring and thumb
 _ZERO: Vector = (0.0, 0.0, 0.0)
 _KNUCKLE_TILT_RAD = 0.08726646255
 _THUMB_BASE_M: Vector = (0.002, 0.027, -0.06342)
@@ -139,18 +140,35 @@ def v5_joints(kind: Kind, hand: Hand) -> tuple[Joint, ...]:
     return tuple(chain)
 
 
+def v5_lengths_m(kind: Kind) -> dict[str, float]:
+    """How long each link with a body is, the last ones to their tip frames, m."""
+    table = _FINGERS[kind]
+    length_m = {f"link_{first + k}_0": table.lengths_m[k] for first in (0, 4, 8) for k in range(4)}
+    thumb_m = {
+        "link_12_0": _THUMB_METACARPAL_M[2],
+        "link_14_0": _THUMB_PROXIMAL_M,
+        "link_15_0": _THUMB_DISTAL_M,
+    }
+    return length_m | thumb_m
+
+
+def v5_tips_m(kind: Kind) -> dict[str, Vector]:
+    """Centre of each fingertip's sphere in its last link, m, by the name of the tip's link."""
+    finger_m = _FINGERS[kind].lengths_m[3] + _FINGERS[kind].tip_center_m
+    return {f"link_{i}_0_tip": (0.0, 0.0, THUMB_LENGTHS_M[2] if i == 15 else finger_m) for i in _LAST}
+
+
 def allegro_v5_urdf(kind: Kind, hand: Hand) -> str:
     """The whole URDF as text; the same text every time."""
     robot = ElementTree.Element("robot", name=f"allegro_v5{kind}_{hand}")
-    chain, table = v5_joints(kind, hand), _FINGERS[kind]
+    chain = v5_joints(kind, hand)
     palm = bodies(hand)[ROOT_LINK]
     _add_link(robot, ROOT_LINK, "box", palm.size_m or (), palm.center_m)
-    length_m = {f"link_{first + k}_0": table.lengths_m[k] for first in (0, 4, 8) for k in range(4)}
-    length_m["link_12_0"] = _THUMB_METACARPAL_M[2]
-    length_m["link_14_0"], length_m["link_15_0"] = _THUMB_PROXIMAL_M, _THUMB_DISTAL_M
-    tip_frame_m = {f"link_{i}_0": length_m[f"link_{i}_0"] for i in (3, 7, 11, 15)}
-    tip_center_m = dict.fromkeys(tip_frame_m, table.tip_center_m)
-    tip_center_m["link_15_0"] = THUMB_LENGTHS_M[2] - _THUMB_DISTAL_M
+    length_m = v5_lengths_m(kind)
+    tip_frame_m = {f"link_{i}_0": length_m[f"link_{i}_0"] for i in _LAST}
+    tip_center_m = {
+        link: v5_tips_m(kind)[f"{link}_tip"][2] - frame_m for link, frame_m in tip_frame_m.items()
+    }
     for joint in chain:
         link = joint.child
         if link in length_m:

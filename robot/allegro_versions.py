@@ -19,6 +19,7 @@ from robot.errors import RobotError
 from robot.hands import HandSpec, hand_spec, mirror_q
 
 HAND_VERSIONS = ("v2", "v3", "v4", "v5a", "v5b")
+BUILDS = ("v4", "v5a", "v5b")  # v2 and v3 are built like v4
 VERSION_HELP = "hardware version: v2, v3, v4, v5a or v5b"
 
 
@@ -76,12 +77,27 @@ def version_spec(version: str, hand: Hand) -> HandSpec:
     return replace(
         v4,
         name=f"allegro_{version}_{hand}",
+        version=version,
         joint_names=tuple(joint.name for joint in v5_joints(kind, hand)),
         lower_rad=lower_rad,
         upper_rad=upper_rad,
         home_rad=home_rad,
         urdf_path=v5_path(kind, hand),
     )
+
+
+def known_spec(robot: str, hand: Hand) -> HandSpec:
+    """The hand that a robot server calls by this name.
+
+    Raises:
+        RobotError: it is none that is known here.
+    """
+    specs = [version_spec(version, hand) for version in BUILDS]
+    for spec in specs:
+        if spec.name == robot:
+            return spec
+    names = ", ".join(spec.name for spec in specs)
+    raise RobotError(f"The robot is called {robot[:60]}; known {hand} hands are {names}.")
 
 
 def _limits(kind: Kind, hand: Hand) -> tuple[np.ndarray, np.ndarray]:

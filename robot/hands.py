@@ -31,6 +31,7 @@ class HandSpec:
         home_rad: (n,) home pose, rad, within the limits.
         max_velocity_rad_s, max_acceleration_rad_s2: (n,) default motion limits.
         urdf_path: the URDF file that describes it.
+        version: how it is built, of `allegro_versions.BUILDS`.
     """
 
     hand: Hand
@@ -42,6 +43,7 @@ class HandSpec:
     max_velocity_rad_s: np.ndarray
     max_acceleration_rad_s2: np.ndarray
     urdf_path: Path
+    version: str = "v4"
 
 
 JOINT_NAMES: tuple[str, ...] = tuple(joint.name for joint in joints("right"))
@@ -82,4 +84,4 @@ def hand_spec(hand: Hand) -> HandSpec:
     }
     for array in arrays.values():
         array.setflags(write=False)  # the spec is cached and shared
-    return HandSpec(hand, f"allegro_{hand}", JOINT_NAMES, urdf_path=urdf_path(hand), **arrays)
+    return HandSpec(hand, f"allegro_{hand}", JOINT_NAMES, urdf_path=urdf_path(hand), version="v4", **arrays)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from robot.allegro_model import ROOT_LINK, TIP_LINKS, Hand, Joint, Vector, joints, tip_offset_m
+from robot.allegro_look import look_of
+from robot.allegro_model import ROOT_LINK, Hand, Joint, Vector
 
 
 def _rotation(axis: Vector, angle_rad: float) -> np.ndarray:
@@ -33,15 +34,20 @@ def transform(rotation: np.ndarray, xyz: Vector) -> np.ndarray:
 class LinkPoses:
     """Forward kinematics of one hand.
 
+    Args:
+        hand: "right" or "left".
+        version: how it is built, of `allegro_versions.BUILDS`.
+
     Attributes:
         links: names of the links, the order of the poses; the palm first.
     """
 
-    def __init__(self, hand: Hand) -> None:
-        self._joints: tuple[Joint, ...] = joints(hand)
+    def __init__(self, hand: Hand, version: str = "v4") -> None:
+        look = look_of(hand, version)
+        self._joints: tuple[Joint, ...] = look.joints
         self._origins = [transform(rotation_from_rpy(joint.rpy), joint.xyz) for joint in self._joints]
-        self._tips = [transform(np.eye(3), tip_offset_m(tip)) for tip in TIP_LINKS]
-        self.links = (ROOT_LINK, *(joint.child for joint in self._joints), *TIP_LINKS)
+        self._tips = [transform(np.eye(3), offset_m) for offset_m in look.tips_m.values()]
+        self.links = (ROOT_LINK, *(joint.child for joint in self._joints), *look.tips_m)
         self._index = {link: i for i, link in enumerate(self.links)}
 
     def of(self, q_rad: np.ndarray) -> np.ndarray:
@@ -51,6 +57,7 @@ class LinkPoses:
         for i, (joint, origin) in enumerate(zip(self._joints, self._origins, strict=True)):
             turn = transform(_rotation(joint.axis, float(q_rad[i])), (0.0, 0.0, 0.0))
             poses[i + 1] = poses[self._index[joint.parent]] @ origin @ turn
-        for k, (tip, offset) in enumerate(zip(TIP_LINKS, self._tips, strict=True)):
+        tips = self.links[1 + len(self._joints) :]
+        for k, (tip, offset) in enumerate(zip(tips, self._tips, strict=True)):
             poses[1 + len(self._joints) + k] = poses[self._index[tip.removesuffix("_tip")]] @ offset
         return poses

@@ -10,10 +10,11 @@ from types import TracebackType
 
 import numpy as np
 
-from robot import allegro_shapes
+from robot.allegro_look import look_of
 from robot.allegro_model import Hand
+from robot.allegro_versions import version_spec
 from robot.errors import RobotError
-from robot.hands import HandSpec, hand_spec
+from robot.hands import HandSpec
 from robot.link_poses import LinkPoses
 from robot.renderer import Camera, Geometry, Renderer
 
@@ -30,10 +31,10 @@ _SHADOW_HALF_WIDTH_M = 0.22
 
 
 @lru_cache(maxsize=2)
-def _geometry(hand: Hand) -> Geometry:
+def _geometry(hand: Hand, version: str) -> Geometry:
     """Built once per process and hand."""
-    shapes = allegro_shapes.shapes(hand)
-    return Geometry([shapes[link] for link in LinkPoses(hand).links])
+    shapes = look_of(hand, version).shapes
+    return Geometry([shapes[link] for link in LinkPoses(hand, version).links])
 
 
 class JointReader:
@@ -78,13 +79,14 @@ class HandView:
     Args:
         hand: "right" or "left".
         size_px: (width, height) of the pictures.
+        version: of its hardware, see `robot.allegro_versions`.
 
     Raises:
         RobotError: there is no such hand, or the size is impossible.
     """
 
-    def __init__(self, hand: Hand, size_px: tuple[int, int] = (640, 480)) -> None:
-        self.spec = hand_spec(hand)
+    def __init__(self, hand: Hand, size_px: tuple[int, int] = (640, 480), version: str = "v4") -> None:
+        self.spec = version_spec(version, hand)
         side = 1.0 if hand == "right" else -1.0
         azimuth, elevation = np.radians(side * _SIDE_DEG), np.radians(_ABOVE_DEG)
         level = np.cos(elevation)
@@ -96,9 +98,9 @@ class HandView:
             light=np.array(_TO_LIGHT) * (1.0, side, 1.0),
             shadow_half_width_m=_SHADOW_HALF_WIDTH_M,
         )
-        self._renderer = Renderer(_geometry(hand), camera, size_px)
+        self._renderer = Renderer(_geometry(hand, self.spec.version), camera, size_px)
         self.size_px = self._renderer.size_px
-        self._poses = LinkPoses(hand)
+        self._poses = LinkPoses(hand, self.spec.version)
         self._joints = JointReader(self.spec)
 
     def render(self, q_rad: np.ndarray, joint_names: tuple[str, ...]) -> np.ndarray:

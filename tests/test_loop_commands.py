@@ -26,6 +26,7 @@ class Robot:
     """Takes commands down."""
 
     endpoint = None
+    version = "v4"
 
     def __init__(self) -> None:
         self.told: list[str] = []

@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 import yourdfpy
 
+from robot import HandView, RobotError
 from robot.allegro_model import HANDS, Hand
-from robot.allegro_v5 import KINDS, Kind, allegro_v5_urdf, v5_joints, v5_path
+from robot.allegro_v5 import KINDS, Kind, allegro_v5_urdf, v5_joints, v5_path, v5_tips_m
+from robot.allegro_versions import known_spec, version_spec
+from robot.link_poses import LinkPoses
 
 TIPS = ("link_15_0_tip", "link_3_0_tip", "link_7_0_tip", "link_11_0_tip")
 NAMES = tuple(f"joint_{i}_0" for i in range(16))
@@ -122,3 +125,38 @@ def test_left_hand_is_the_mirror_image_of_the_right(
         left = tips_m(models[kind, "left"], mirror_q(q)) * [1.0, -1.0, 1.0]
         assert np.linalg.norm(left - right, axis=1).max() < tolerance_m
         assert np.linalg.norm(left[0] - right[0]) < 4e-4
+
+
+@pytest.mark.parametrize(("kind", "hand"), BOTH)
+def test_drawing_puts_the_fingertips_where_the_urdf_does(
+    models: dict[tuple[Kind, Hand], yourdfpy.URDF], kind: Kind, hand: Hand
+) -> None:
+    spec = version_spec(f"v5{kind}", hand)
+    rng = np.random.default_rng(7)
+    q_rad = rng.uniform(spec.lower_rad, spec.upper_rad)
+    kinematics = LinkPoses(hand, f"v5{kind}")
+    poses = dict(zip(kinematics.links, kinematics.of(q_rad), strict=True))
+    model = models[kind, hand]
+    model.update_cfg(dict(zip(NAMES, q_rad, strict=True)))
+    for tip in TIPS:
+        link = tip.removesuffix("_tip")
+        center_m = model.get_transform(link, "palm_link") @ np.append(v5_tips_m(kind)[tip], 1.0)
+        np.testing.assert_allclose(poses[tip][:3, 3], center_m[:3], atol=1e-6)
+
+
+def test_every_hand_has_a_picture_of_its_own() -> None:
+    pictures = []
+    for version in ("v4", "v5a", "v5b"):
+        for hand in HANDS:
+            view = HandView(hand, (64, 64), version)
+            pictures.append(view.render(view.spec.home_rad, view.spec.joint_names).tobytes())
+    assert len(set(pictures)) == 6
+    v2 = HandView("right", (64, 64), "v2")  # is built like v4
+    assert v2.render(v2.spec.home_rad, v2.spec.joint_names).tobytes() == pictures[HANDS.index("right")]
+
+
+def test_a_robot_is_known_by_its_name() -> None:
+    assert known_spec("allegro_left", "left").version == "v4"
+    assert known_spec("allegro_v5b_right", "right").version == "v5b"
+    with pytest.raises(RobotError, match=r"called shadow_right; known right hands are allegro_right, .*v5b"):
+        known_spec("shadow_right", "right")

@@ -1,16 +1,23 @@
 """Who may arm the robot: once by itself, again only after the watchdog, never against somebody's word."""
 
+import json
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from app.auto_arm import AutoArm
 from app.robot_port import NoRobot, ServerRobot, open_robot
+from app.settings import TeleopSettings
+from app.teleop import run_teleop
 from robot import JointTrajectory, RobotError, RobotState, connect, hand_spec, spawn_simulation
 
 SPEC = hand_spec("right")
 MS = 1_000_000
+ROOT = Path(__file__).resolve().parent.parent
 
 
 def state(mode: str) -> RobotState:
@@ -183,6 +190,57 @@ def test_a_simulation_that_dies_is_said_in_one_sentence():
             port.send(message(2, 33 * MS))
     finally:
         port.close()
+
+
+def test_teleop_drives_a_hand_of_another_version_with_its_own_joints(tmp_path):
+    command = [
+        sys.executable,
+        "launch.py",
+        "robot",
+        "--robot",
+        "allegro",
+        "--version",
+        "v5b",
+        "--hand",
+        "left",
+    ]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen([*command, "--dry-run", "--port", "0"], cwd=ROOT, **pipes) as server:
+        try:
+            address = json.loads(server.stdout.readline())["endpoint"]
+            settings = TeleopSettings(
+                source="synthetic", hand="left", mirror=True, robot=address, arm=True, temporal="one-euro",
+                headless=True, max_frames=30, run_dir=tmp_path,
+            )  # fmt: skip
+            files = dict(run_teleop(settings).files)
+            with connect(address, "left") as console:
+                status = console.status()
+        finally:
+            server.terminate()
+    assert status.robot == "allegro_v5b_left"
+    assert status.counters.unknown_joints == 0, status.last_refusal
+    assert status.counters.accepted > 10
+    assert status.counters.acceleration_limited > 0, "it was armed and followed"
+    assert {"report", "video"} <= set(files)
+
+
+class OtherRobot:
+    """A link to a robot that is none of ours, or no longer."""
+
+    hand, endpoint = "right", "tcp://127.0.0.1:5570"
+
+    def __init__(self, robot: str, joint_names: tuple[str, ...]) -> None:
+        self.robot, self.joint_names = robot, joint_names
+
+
+@pytest.mark.parametrize(
+    ("robot", "says"),
+    [("shadow_right", "known right hands are allegro_right"), ("allegro_right", "has other joints than")],
+)
+def test_a_robot_that_cannot_be_driven_is_refused_before_the_run(robot, says):
+    link = OtherRobot(robot, ("wrist", "thumb"))
+    with pytest.raises(RobotError, match=says):
+        ServerRobot(link.endpoint, link, arm=False)
 
 
 def test_no_robot_takes_everything_and_says_nothing():

@@ -125,7 +125,7 @@ class BoothPainter:
         due = t_s - self._t_robot_s >= ROBOT_PERIOD_S
         if hand is not None and (due or self._robot is None or self._robot[0] != hand.hand):
             self._t_robot_s = t_s
-            pixels = self._views.render(hand.hand, hand.shown_rad, hand.joint_names, hand.scene)
+            pixels = self._views.render(hand.hand, hand.shown_rad, hand.joint_names, hand.scene, hand.version)
             self._robot = hand.hand, image_of(pixels[:, ::-1] if self._mirrored else pixels)
         if self._robot is None:
             brush.box(box, DARK.panel, radius=16)

@@ -70,7 +70,7 @@ class SnapshotMaker:
             if run.result is None:
                 continue
             phase = self._phases[hand].update(run.result.trajectory.source_state, t_now_ns)
-            shown.append(HandSnapshot.of(run.result, run.state, run.lane.camera, phase))
+            shown.append(HandSnapshot.of(run.result, run.state, run.lane.camera, phase, run.robot.version))
             horizon_ms, automatic = run.result.ahead_ms, run.lane.horizon.automatic
         body = None
         if self._body is not None and self._body.result is not None:

@@ -162,8 +162,9 @@ class ConsolePainter:
         if still and before_px == side_px and hand.scene is None:
             return
         self._rendered[hand.hand] = side_px, hand.shown_rad
-        views = self._views[side_px]
-        self._robots[hand.hand] = views.render(hand.hand, hand.shown_rad, hand.joint_names, hand.scene)
+        self._robots[hand.hand] = self._views[side_px].render(
+            hand.hand, hand.shown_rad, hand.joint_names, hand.scene, hand.version
+        )
 
 
 def _paint_robot(brush: Brush, box: Box, hand: HandSnapshot, pixels: np.ndarray | None) -> None:

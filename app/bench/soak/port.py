@@ -124,6 +124,7 @@ class WatchedPort:
         self.watch = MessageWatch()
         self.requests: Counter[str] = Counter()
         self.endpoint = port.endpoint
+        self.version = port.version
         self._port = port
         self._source = source
         self._plan = plan
