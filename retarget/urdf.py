@@ -15,6 +15,7 @@ from retarget.errors import RetargetError
 
 FIXED, REVOLUTE, PRISMATIC = 0, 1, 2
 _JOINT_TYPES = {"fixed": FIXED, "revolute": REVOLUTE, "continuous": REVOLUTE, "prismatic": PRISMATIC}
+_SIZES = {"box": 3, "cylinder": 2, "sphere": 1}  # how many numbers each takes
 
 # The six joints under a free base, in dex-retargeting's names and order.
 FREE_BASE_JOINTS = tuple(
@@ -191,10 +192,11 @@ def _parse(path: Path) -> tuple[list[Any], list[str], tuple[Primitive, ...]]:
     shapes = tuple(_shapes(robot.links))
     for shape in shapes:
         sizes = np.array(shape.size_m)
-        if not (np.isfinite(sizes).all() and (sizes > 0.0).all() and np.isfinite(shape.pose).all()):
+        sound = sizes.shape == (_SIZES[shape.kind],) and np.isfinite(sizes).all() and (sizes > 0.0).all()
+        if not (sound and np.isfinite(shape.pose).all()):
             raise RetargetError(
                 f"{path.name}: link {shape.link!r} has a {shape.kind} of the size {list(shape.size_m)}; "
-                "every size must be greater than 0."
+                f"every size must be greater than 0, and a {shape.kind} has {_SIZES[shape.kind]}."
             )
     return joints, [link.name for link in robot.links], shapes
 
@@ -322,9 +324,10 @@ def _respect_followers(
 def _unit_axis(path: Path, joint: Any) -> np.ndarray:
     axis = np.array([1.0, 0.0, 0.0]) if joint.axis is None else np.asarray(joint.axis, float)
     length = np.linalg.norm(axis)
-    if not np.isfinite(length) or length < 1e-9:
+    if axis.shape != (3,) or not np.isfinite(length) or length < 1e-9:
         raise RetargetError(
-            f"{path.name}: joint {joint.name!r} has the axis {axis.tolist()}; give it a direction."
+            f"{path.name}: joint {joint.name!r} has the axis {axis.tolist()}; "
+            "give it a direction of three numbers."
         )
     return axis / length
 

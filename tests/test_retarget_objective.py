@@ -320,6 +320,11 @@ def test_what_mimics_stays_within_its_own_limits(tmp_path: Path) -> None:
             '<link name="g"><collision><geometry><sphere radius="-1"/></geometry></collision></link>',
             "sphere of the size .-1.0.; every size must be greater",
         ),
+        (
+            '<link name="g"/>',
+            '<link name="g"><collision><geometry><box size="0.1"/></geometry></collision></link>',
+            "and a box has 3",
+        ),
     ],
 )
 def test_slips_in_a_urdf_are_told(tmp_path: Path, old: str, new: str, message: str) -> None:
