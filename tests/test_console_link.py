@@ -3,9 +3,13 @@
 import dataclasses
 import os
 import signal
+import stat
 import sys
+import tempfile
+from pathlib import Path
 
 import pytest
+import zmq
 from console_examples import snapshot
 
 from app.console.command import Command
@@ -27,6 +31,25 @@ def test_the_window_is_a_process_that_ends_with_the_pipeline():
     assert link.poll_command() is None
     link.close()
     assert link.exit_status == 0
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no sockets in folders")
+@pytest.mark.parametrize("long_name", [False, True])
+def test_only_this_user_may_watch_the_pipeline_or_command_it(tmp_path, monkeypatch, long_name):
+    parent = tmp_path / ("long" * 25) if long_name else Path(tempfile.gettempdir())
+    parent.mkdir(exist_ok=True)
+    monkeypatch.setattr(tempfile, "tempdir", str(parent))
+    link = ConsoleLink("test", [])
+    try:
+        bound = [link._snapshots.getsockopt(zmq.LAST_ENDPOINT), link._commands.getsockopt(zmq.LAST_ENDPOINT)]
+        assert all(one.startswith(b"ipc://") for one in bound)
+        folder, other = (Path(os.fsdecode(one.rstrip(b"\0"))[len("ipc://") :]).parent for one in bound)
+        assert folder == other
+        assert (folder.parent == parent) is not long_name
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    finally:
+        link.close()
+    assert not folder.exists()
 
 
 @pytest.mark.parametrize("hand", ["right", "left"])

@@ -14,6 +14,7 @@ from typing import Protocol
 
 import zmq
 
+from app.console.addresses import Addresses
 from app.console.command import Command
 from app.errors import AppError
 from app.snapshot import Snapshot
@@ -70,11 +71,10 @@ class ConsoleLink:
         self._snapshots.setsockopt(zmq.LINGER, 0)
         self._commands = self._context.socket(zmq.PULL)
         self._commands.setsockopt(zmq.LINGER, 0)
-        snapshot_port = self._snapshots.bind_to_random_port("tcp://127.0.0.1")
-        command_port = self._commands.bind_to_random_port("tcp://127.0.0.1")
+        self._addresses = Addresses()
         arguments = [
-            *("--snapshots", f"tcp://127.0.0.1:{snapshot_port}"),
-            *("--commands", f"tcp://127.0.0.1:{command_port}"),
+            *("--snapshots", self._addresses.bind(self._snapshots, "snapshots")),
+            *("--commands", self._addresses.bind(self._commands, "commands")),
             *("--title", title),
             *(argument for endpoint in robot_endpoints for argument in ("--robot", endpoint)),
             *(() if keys is None else ("--keys", str(keys.absolute()))),  # it runs in another folder
@@ -155,3 +155,4 @@ class ConsoleLink:
         self._snapshots.close()
         self._commands.close()
         self._context.term()
+        self._addresses.close()
