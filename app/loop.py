@@ -46,6 +46,7 @@ from robot.allegro_versions import version_spec
 logger = logging.getLogger(__name__)
 
 OTHER_HAND_FRAMES = 30  # in a row, before it is worth a word
+BOOTH_OTHER_HAND_FRAMES = 10  # of a visitor, who is waiting for an answer
 # Up to this rate there is time to do all of a frame before the next one comes, and one thread after the other
 # takes 1 ms less in the middle and 5 ms less at worst than two that get in each other's way on two cores.
 FASTEST_IN_TURN_HZ = 45.0
@@ -289,7 +290,8 @@ class FrameLoop:
             return observations
         states = {hand: run.state for hand, run in self._hands.items()}
         gated = self.booth.filter(t_ns, observations, states, others)
-        self.booth_status = gated.status
+        other_hand = self._other_hand_frames >= BOOTH_OTHER_HAND_FRAMES
+        self.booth_status = dataclasses.replace(gated.status, other_hand=other_hand)
         for hand, commands in gated.commands.items():
             for command in commands:
                 self._hands[hand].robot.command(command)
@@ -409,7 +411,7 @@ class FrameLoop:
             stages.append(self._body.lane.temporal.facts())
         if any(facts.get("failed") for facts in stages):
             return "the GPU failed: poses are computed on the CPU now"
-        if self._other_hand:
+        if self._other_hand and self.booth is None:  # whose page tells visitors in words of their own
             other = "left" if self._settings.hand == "right" else "right"
             return f"only a {other} hand is in view: show the other one, or start with --hand {other}"
         return ""

@@ -65,6 +65,7 @@ def snapshot(
 MOMENTS = {
     "attract": snapshot(BoothStatus("attract"), visible=False),
     "invite": snapshot(BoothStatus("invite"), visible=False),
+    "other hand": snapshot(BoothStatus("attract", other_hand=True), visible=False),
     "hold": snapshot(BoothStatus("hold", 0.5), visible=False),
     "engaged": snapshot(BoothStatus("engaged", 1.0), "TRACKING"),
     "missing": snapshot(BoothStatus("engaged", 1.0, 1.4), "HOLD", visible=False),

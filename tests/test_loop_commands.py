@@ -9,15 +9,17 @@ from types import SimpleNamespace
 
 import pytest
 
+from app.booth.gate import BoothGate
 from app.clock import MonotonicClock
 from app.console.command import Command
 from app.horizon import Horizon
 from app.interrupt import Interrupt
-from app.loop import HELD_UP_S, FrameLoop
+from app.loop import BOOTH_OTHER_HAND_FRAMES, HELD_UP_S, FrameLoop
 from app.recorder import Recorder
 from app.recording import RecordingWriter
 from app.settings import TeleopSettings
 from app.sources.base import EndOfSource
+from models.observation import Observation
 
 SOURCE = SimpleNamespace(name="camera 9", fps=30.0, size_px=(64, 48), live=True, frame_count=None, status="")
 
@@ -106,6 +108,21 @@ def test_in_a_booth_staff_let_visitors_in_and_do_not_arm():
     heeded = []
     assert told("arm", "disarm", booth=SimpleNamespace(heed=heeded.append)) == ["disarm"]
     assert heeded == ["arm", "disarm"]
+
+
+def test_a_booths_visitor_is_told_which_hand_and_nothing_of_flags():
+    lane = SimpleNamespace(horizon=Horizon(None), temporal=SimpleNamespace(facts=dict))
+    hands = {"right": SimpleNamespace(robot=Robot(), lane=lane, result=None, state=None)}
+    loop = FrameLoop(TeleopSettings(hand="right"), SOURCE, Eyes(), MonotonicClock(), hands, Interrupt())
+    loop._other_hand = True
+    assert "--hand left" in loop._notice()
+    loop.booth = BoothGate()
+    assert loop._notice() == ""
+    for frames, told in ((0, False), (BOOTH_OTHER_HAND_FRAMES, True)):
+        loop._other_hand_frames = frames
+        loop._admitted(frames, {"right": Observation.missing(frames, "right", (64, 48))})
+        assert loop.booth_status is not None
+        assert loop.booth_status.other_hand is told
 
 
 def test_arming_gives_up_a_calibration_that_is_on():

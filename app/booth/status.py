@@ -21,12 +21,14 @@ class BoothStatus:
         seconds_left: until the robot lets go while the operator's hand is missing, or the turn ends where
             turns do; None when no such time runs.
         needs_staff: the robot is stopped, or was disarmed by somebody: visitors have to wait for staff.
+        other_hand: a hand is in view, but not the one that the robot follows.
     """
 
     phase: Phase
     progress: float = 0.0
     seconds_left: float | None = None
     needs_staff: bool = False
+    other_hand: bool = False
 
     def __post_init__(self) -> None:
         if self.phase not in PHASES:
@@ -45,6 +47,7 @@ class BoothStatus:
             "progress": self.progress,
             "seconds_left": self.seconds_left,
             "needs_staff": self.needs_staff,
+            "other_hand": self.other_hand,
         }
 
     @staticmethod

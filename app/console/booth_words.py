@@ -47,6 +47,14 @@ def booth_words(snapshot: Snapshot | None, silent: bool) -> BoothWords:
         return BoothWords(
             "A short break", "We will be back in a moment", None, "off", _staff(snapshot, silent)
         )
+    if booth.other_hand and booth.phase in ("attract", "invite") and hand is not None:
+        return BoothWords(
+            f"Show your {hand.hand} hand",
+            f"The robot follows {hand.hand} hands only",
+            1,
+            "warn",
+            snapshot.notice,
+        )
     if booth.phase == "attract":
         return BoothWords("Move a robot with your hand", "Come closer and try it", 0, "calm", snapshot.notice)
     if booth.phase == "invite":
