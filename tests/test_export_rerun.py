@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from export_examples import (
     JOINTS,
+    SIZE_PX,
     assert_shows,
     export_with_little_room,
     make_frame,
@@ -28,6 +29,9 @@ from app.export.run import run_export
 from app.export.settings import ExportSettings
 from app.opencv import cv2
 from app.recording import FRAMES_FILE, HANDS_FILE
+from app.run_calibration import RunCalibration
+from app.run_camera import RunCamera
+from calibration.camera import CameraCalibration
 
 Rows = list[tuple[int, int | None, Any]]
 
@@ -116,6 +120,20 @@ def test_a_lost_hand_is_cleared_and_its_state_said(exported: Path, chunks: Any) 
     ]
     levels = rows_of(chunks, exported, "/right/source_state/level", "Scalars:scalars")
     assert [level for *_, (level,) in levels] == [2.0] * 10 + [0.0] * 5 + [2.0] * 25
+
+
+def test_the_estimate_is_drawn_where_the_recorded_camera_sees_it(tmp_path: Path, chunks: Any) -> None:
+    distortion = (0.05, -0.1, 0.0, 0.0, 0.0)
+    calibration = CameraCalibration(
+        "webcam:0", SIZE_PX, 120.0, 118.0, 35.0, 20.0, distortion, 0.5, 0.3, 20, 0.9
+    )
+    run = {"settings": {"mirror": False}, "calibration": RunCalibration(camera=calibration).plain()}
+    write_recording(tmp_path / "run", [make_frame(0)], [make_record(0)], run)
+    export_rerun(tmp_path / "run", tmp_path / "run.rrd")
+    rows = rows_of(chunks, tmp_path / "run.rrd", "/camera/right/estimate/points", "Points2D:positions")
+    ((_, _, estimate_px),) = rows
+    points_m = make_record(0).trajectory.keypoints_m[0] + 0.5
+    np.testing.assert_allclose(estimate_px, RunCamera(SIZE_PX, calibration).project(points_m), atol=1e-3)
 
 
 def test_times_of_stages_are_there(exported: Path, chunks: Any) -> None:

@@ -30,7 +30,8 @@ from app.frame import Frame
 from app.opencv import cv2
 from app.recording import FRAMES_FILE, HANDS_FILE, JPEG_QUALITY, RecordingReader
 from app.recording_hands import NO_FRAME, HandRecord
-from models.camera import Camera
+from app.run_calibration import RunCalibration
+from app.run_camera import RunCamera
 from models.keypoints import SKELETON
 from models.observation import Hand
 from robot.messages import MODES
@@ -53,6 +54,7 @@ def export_rerun(recording: Path, output: Path) -> list[str]:
 
     Raises:
         AppError: rerun-sdk is missing, the recording is unusable, or the file cannot be written.
+        CalibrationError: the calibration in the recording is damaged.
     """
     rr = require("rerun", COMMAND)
     reader = RecordingReader(recording)
@@ -100,7 +102,7 @@ def _require_room(reader: RecordingReader, output: Path) -> None:
 def _log(rr: Any, stream: Any, reader: RecordingReader) -> tuple[list[Hand], int, int]:
     """Log everything; returns the hands, and how many images and records there were."""
     stream.log("/", rr.ViewCoordinates.RDF, static=True)
-    log = _Log(rr, stream, Camera.assumed(reader.meta.size_px))
+    log = _Log(rr, stream, _camera(reader))
     records = 0
     if reader.has_hands:
         for record in reader.hands():
@@ -114,6 +116,14 @@ def _log(rr: Any, stream: Any, reader: RecordingReader) -> tuple[list[Hand], int
     return list(log.hands), frames, records
 
 
+def _camera(reader: RecordingReader) -> RunCamera:
+    """The camera that was recorded with; recordings of the first version do not tell of it."""
+    calibration = reader.meta.run.get("calibration")
+    return RunCamera(
+        reader.meta.size_px, None if calibration is None else RunCalibration.of_plain(calibration).camera
+    )
+
+
 @dataclass
 class _Log:
     """Logs records and frames with their times.
@@ -121,13 +131,13 @@ class _Log:
     Attributes:
         rr: the rerun module.
         stream: where to.
-        camera: where pixels come from.
+        camera: where the estimate's pixels come from.
         hands: those seen so far.
     """
 
     rr: Any
     stream: Any
-    camera: Camera
+    camera: RunCamera
     hands: dict[Hand, None] = field(default_factory=dict)
     _start_ns: int | None = None
     _texts: dict[str, str] = field(default_factory=dict)
