@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -270,6 +272,59 @@ def test_a_file_that_ends_early_plays_and_warns_at_its_end(tmp_path: Path) -> No
     assert 30 < len(frames) < 60
     assert source.truncated
     assert source.status == f"cut.avi is damaged: it ends after {len(frames)} of 90 frames"
+
+
+def write_at(path: Path, t_ms: list[int]) -> Path:
+    """A video whose frames come at these times, of which its container counts only the last."""
+    av = pytest.importorskip("av", reason="PyAV is not installed: pip install -r requirements-export.txt")
+    with av.open(str(path), "w") as file:
+        stream = file.add_stream("libvpx" if path.suffix == ".webm" else "mpeg4", rate=30)
+        stream.width, stream.height, stream.pix_fmt = 160, 120, "yuv420p"
+        stream.codec_context.time_base = Fraction(1, 1000)
+        noise = np.random.default_rng(0)
+        for t in t_ms:
+            image = noise.integers(0, 255, (120, 160, 3), dtype=np.uint8)
+            frame = av.VideoFrame.from_ndarray(image, format="bgr24").reformat(format="yuv420p")
+            frame.pts, frame.time_base = t, Fraction(1, 1000)
+            file.mux(stream.encode(frame))
+        file.mux(stream.encode())
+    return path
+
+
+def times_ms(first_ms: int, steps_ms: tuple[int, ...], count: int = 90) -> list[int]:
+    steps = np.random.default_rng(1).choice(steps_ms, count - 1)
+    return [first_ms, *(first_ms + np.cumsum(steps)).tolist()]
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".webm", ".mp4"])
+@pytest.mark.parametrize(
+    "t_ms",
+    [times_ms(0, (16, 33, 50, 120)), times_ms(500, (33,)), times_ms(5000, (33,)), times_ms(5000, (16, 120))],
+    ids=["any rate", "starts at 0.5 s", "starts at 5 s", "any rate, starts at 5 s"],
+)
+def test_a_sound_file_of_any_rate_and_start_is_not_called_damaged(
+    tmp_path: Path, suffix: str, t_ms: list[int]
+) -> None:
+    source = VideoSource(write_at(tmp_path / f"sound{suffix}", t_ms), realtime=False)
+    assert len(read_all(source)) == len(t_ms)
+    assert (source.status, source.truncated, source.corrupt_frames) == ("", False, 0)
+
+
+@pytest.mark.parametrize("first_ms", [0, 5000])
+def test_a_file_that_counts_no_frames_tells_the_times_it_lacks(tmp_path: Path, first_ms: int) -> None:
+    t_ms = times_ms(first_ms, (16, 33, 50, 120), 150)
+    content = write_at(tmp_path / "whole.mkv", t_ms).read_bytes()
+    cut = tmp_path / "cut.mkv"
+    cut.write_bytes(content[: len(content) // 2])
+    source = VideoSource(cut, realtime=False)
+    frames = read_all(source)
+    assert 50 < len(frames) < 100
+    assert source.truncated
+    assert source.corrupt_frames == 0
+    lasts_s, ends_s = (t_ms[-1] - first_ms) / 1e3, frames[-1].t_capture_ns / 1e9
+    told = re.fullmatch(r"cut\.mkv is damaged: it ends after (.*) of (.*) s", source.status)
+    assert told is not None
+    np.testing.assert_allclose([float(told[1]), float(told[2])], [ends_s, lasts_s], atol=0.2)
 
 
 def test_frames_that_cannot_be_decoded_are_left_out_and_counted(shared_data: Path, tmp_path: Path) -> None:

@@ -24,6 +24,8 @@ _LONGEST_STEP_NS = 10 * NS_PER_S  # a larger one between two frames is a broken 
 _READS_PAST_DAMAGE = (
     20  # FFmpeg reports the end and unreadable data alike: try again before believing the end
 )
+_CAP_PROP_PTS = 71  # cv2.CAP_PROP_PTS; OpenCV 4.10 does not have it yet and answers 0
+_ESTIMATE_S = 0.5  # of a length that is not its frames': a sound track may go on after the picture
 _MAX_SKIPPED_AT_ONCE = 60  # a file that decodes slower than real time still shows a picture now and then
 
 
@@ -35,6 +37,7 @@ class VideoSource:
 
     Attributes:
         corrupt_frames: frames that could not be decoded, complete at the end of the file; they are left out.
+            Those that FFmpeg passes over in silence are known only where the file counts its frames.
         truncated: True once the file has ended well before the length it states.
     """
 
@@ -63,10 +66,14 @@ class VideoSource:
         self.truncated = False
         self._status = ""
         fps = self._capture.get(cv2.CAP_PROP_FPS)
-        self.fps = fps if _LEGAL_FPS[0] <= fps <= _LEGAL_FPS[1] else _DEFAULT_FPS
+        legal = _LEGAL_FPS[0] <= fps <= _LEGAL_FPS[1]
+        self.fps = fps if legal else _DEFAULT_FPS
+        self._stated_period_s = 1.0 / fps if math.isfinite(fps) and fps > 0.0 else 1.0 / _DEFAULT_FPS
+        self._counts_frames = legal and _counts_frames(path)  # at a made-up rate AVI counts empty moments
         count = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
         self._times = FileTimes(round(NS_PER_S / self.fps), _LONGEST_STEP_NS)
         self._t_first_ns = 0
+        self._starts_at_s = 0.0
         self._t_media_ns = -1
         self.frame_count = int(count) if math.isfinite(count) and 1 <= count < 1e9 else None
         self._pending = self._decode_next() if self._capture.isOpened() else None
@@ -144,26 +151,48 @@ class VideoSource:
         t_ns = self._times.mend(round(t_msec * 1e6) if math.isfinite(t_msec) else None).t_ns
         if self._index == 0:
             self._t_first_ns = t_ns
+            pts = self._capture.get(_CAP_PROP_PTS)  # in periods; POS_MSEC has this offset taken off
+            self._starts_at_s = pts * self._stated_period_s if 0 < pts < 1e9 else 0.0
         self._t_media_ns = t_ns - self._t_first_ns
 
     def _note_damage(self) -> None:
         """At the end: compare with what the file said of itself."""
-        got = self._index + 1
         if self.frame_count is not None:
-            period_s = 1.0 / self.fps
-            stated_s = self.frame_count * period_s
-            played_s = self._t_media_ns / NS_PER_S + period_s
-            missing = self.frame_count - got
-            tolerance = max(2.0, 0.01 * self.frame_count)  # some formats only estimate their length
-            self.truncated = missing > tolerance and stated_s - played_s > tolerance * period_s
-            if self.truncated:
-                self._status = f"{self.name} is damaged: it ends after {got} of {self.frame_count} frames"
-            elif missing > tolerance:
-                self.corrupt_frames += missing
+            if self._counts_frames:
+                self._compare_count(self.frame_count)
+            else:
+                self._compare_length(self.frame_count)
         if not self.truncated and self.corrupt_frames:
             self._status = f"{self.name} is damaged: {self.corrupt_frames} frames could not be decoded"
         if self._status:
             logger.warning("%s", self._status)
+
+    def _compare_count(self, stated: int) -> None:
+        """With a true count of frames: those that are missing are past the end, or could not be decoded."""
+        got = self._index + 1
+        missing = stated - got
+        tolerance = max(2.0, 0.01 * stated)
+        missing_s = stated * self._stated_period_s - self._played_s
+        self.truncated = missing > tolerance and missing_s > tolerance * self._stated_period_s
+        if self.truncated:
+            self._status = f"{self.name} is damaged: it ends after {got} of {stated} frames"
+        elif missing > tolerance:
+            self.corrupt_frames += missing
+
+    def _compare_length(self, stated: int) -> None:
+        """With a count that OpenCV made up: length times rate, with the time before the first frame in it.
+
+        Matroska, WebM and others state no count, and their frames may come at any rate: only times compare.
+        """
+        stated_s = stated * self._stated_period_s - self._starts_at_s
+        played_s = self._played_s
+        self.truncated = stated_s - played_s > max(_ESTIMATE_S, 0.01 * stated_s)
+        if self.truncated:
+            self._status = f"{self.name} is damaged: it ends after {played_s:.1f} of {stated_s:.1f} s"
+
+    @property
+    def _played_s(self) -> float:
+        return self._t_media_ns / NS_PER_S + self._stated_period_s
 
 
 def _check_file(path: Path) -> None:
@@ -184,6 +213,13 @@ def _why_undecodable(path: Path) -> str:
     if _is_mp4_without_index(path):
         return f"cannot decode {path}: it is cut off (the index at an MP4's end is missing); copy it again"
     return f"cannot decode {path}: it is no video, is damaged, or has an unknown codec; try another file"
+
+
+def _counts_frames(path: Path) -> bool:
+    """Whether the kind of file states how many frames it has: MP4 and its kin (ISO/IEC 14496-12), and AVI."""
+    with path.open("rb") as file:
+        start = file.read(12)
+    return start[4:8] in (b"ftyp", b"moov", b"mdat", b"wide") or start[:4] + start[8:] == b"RIFFAVI "
 
 
 def _is_mp4_without_index(path: Path) -> bool:
