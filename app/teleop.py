@@ -29,6 +29,7 @@ from app.memory import leave_alone_what_stays
 from app.operator_retargeting import OperatorRetargeter, load_retargeter
 from app.overview import OverviewRecorder
 from app.recorder import Recorder
+from app.recording_settings import check_replayed
 from app.report import FrameCounts, RunStatistics, build_report, plain_settings
 from app.robot_port import RobotPort, open_robot
 from app.run_camera import RunCamera
@@ -92,6 +93,8 @@ def run_teleop(
     if recording is not None:
         settings = replace(settings, source=str(recording))
     check_settings(settings)
+    if recording is not None:
+        check_replayed(settings, recording)
     workspace_of(settings)
     headless = open_console is None and choose_headless(settings.headless, settings.window)
     for path in (settings.trace, settings.report):

@@ -28,7 +28,7 @@ from app.seeing import Gap, Sight
 from app.settings import TeleopSettings, check_settings
 from app.snapshot import Snapshot
 from app.sources.base import EndOfSource
-from app.teleop import run_teleop
+from app.teleop import RunResult, run_teleop
 from launch import parse
 from models.observation import Observation
 from models.trajectory import HandTrajectory
@@ -48,6 +48,7 @@ REPEATED = (
     "q_rad",
     "q_sent_rad",
 )
+DONE = RunResult(report={"hands": {}}, files=[])
 RUN = {"settings": {"hand": "right", "horizon_ms": "auto"}, "calibration": {"delays": {}}}
 
 
@@ -359,6 +360,28 @@ def test_a_replay_takes_another_temporal_stage(live, tmp_path):
     assert np.array_equal(before["keypoints_raw_m"], again["keypoints_raw_m"], equal_nan=True)
     seen = again["detected"]
     np.testing.assert_array_equal(again["keypoints_m"][seen], again["keypoints_raw_m"][seen])
+
+
+@pytest.mark.parametrize(
+    ("recorded", "flags", "said"),
+    [
+        (False, ("--mirror",), "--mirror would turn the images alone"),
+        (True, ("--no-mirror",), "--no-mirror would turn the images alone"),
+        (False, ("--hand-model", "own.task"), "--hand-model is for detectors"),
+        (False, ("--body-model", "own.task"), "--body-model is for detectors"),
+        (False, ("--detector-device", "gpu"), "--detector-device is for detectors"),
+    ],
+)
+def test_what_would_change_the_detections_is_refused(tmp_path, monkeypatch, recorded, flags, said):
+    run = {**RUN, "settings": {**RUN["settings"], "mirror": recorded}}
+    directory = write(tmp_path / "run", [record(0)], run)
+    replay = ["replay", str(directory), "--headless", *flags]
+    with pytest.raises(UsageError, match=f"{said}.* or add --detect$"):
+        parse(replay).run()
+    asked: list[TeleopSettings] = []
+    monkeypatch.setattr("app.teleop.run_teleop", lambda settings, recording: asked.append(settings) or DONE)
+    assert parse([*replay, "--detect"]).run() == 0
+    assert asked[0].source == str(directory)
 
 
 def test_a_replay_moves_the_simulated_robot(live, tmp_path):
