@@ -128,6 +128,8 @@ class FrameLoop:
                 self._run()
             finally:
                 self.eyes.close()
+                # Or loop and eyes would keep each other, and the detector, until garbage is searched for.
+                self.eyes.on_frame = lambda _: None
 
     def _expect(self, t_capture_ns: int | None) -> None:
         """Have lanes prepare for the frame captured then; None where nobody can tell when."""

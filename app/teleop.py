@@ -265,8 +265,7 @@ def _run(
         return RunResult(report, save_run(report, settings, loop, hands, body, run_dir))
 
     try:
-        leave_alone_what_stays()
-        with interrupt:
+        with leave_alone_what_stays(), interrupt:
             loop.run()
         if sentence := loop.overruns.sentence(loop.frames):
             logger.warning("%s", sentence)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from dataclasses import replace
 
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 from body_run_examples import ALONE, Pictures, body_detector, trace_of
 from test_recording import FullDisk
 
+from app.detector import HandDetector
 from app.errors import AppError
 from app.opencv import cv2
 from app.recording import RecordingWriter
@@ -60,3 +63,19 @@ def test_a_recording_that_ended_early_fails_the_run_after_all_else_is_saved(tmp_
         run_teleop(settings, source=Pictures(5))
     assert len(trace_of(tmp_path)["t_capture_s"]) == 5
     assert (tmp_path / "run" / "report.json").is_file()
+
+
+@pytest.mark.usefixtures("hand_landmarker_asset")
+def test_a_run_leaves_nothing_behind_in_memory(tmp_path, monkeypatch):
+    detectors: list[weakref.ref] = []
+
+    def load(*arguments, **options):
+        detector = HandDetector(*arguments, **options)
+        detectors.append(weakref.ref(detector))
+        return detector
+
+    monkeypatch.setattr("app.inputs.HandDetector", load)
+    settings = replace(ALONE, hand="right", body=False, robot="none", run_dir=tmp_path / "run")
+    run_teleop(settings, source=Pictures(5))
+    assert gc.get_freeze_count() == 0
+    assert [detector() for detector in detectors] == [None], "nobody has to search for garbage"
