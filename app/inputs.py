@@ -22,6 +22,7 @@ from app.seeing import Eyes, Sights
 from app.settings import TeleopSettings, parse_horizon_ms
 from app.sources.base import Source, SourceFacts
 from app.sources.open import open_source
+from app.sources.recording import RecordingSource
 from models.observation import Hand
 
 
@@ -88,11 +89,13 @@ def open_live(
         calibration = RunCalibration.load(
             settings.source, source.live, settings.robot, settings.operator, settings.hands
         )
+    # What a camera showed before it was looked at was skipped; what was not recorded was not.
+    first_index = source.first_index if isinstance(source, RecordingSource) else 0
     # Only the rendered camera knows the truth; where it loops nobody asks for it.
     truth = getattr(source, "truth", None) if headless else None
     return Inputs(
         source,
-        Eyes(source, detector, clock, settings.realtime, body),
+        Eyes(source, detector, clock, settings.realtime, body, first_index),
         clock,
         calibration,
         lambda hand: (clock, Horizon(parse_horizon_ms(settings.horizon_ms), calibration.delays)),

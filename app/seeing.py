@@ -109,6 +109,7 @@ class Eyes:
         clock: Clock,
         realtime: bool,
         body: BodyEyes | None = None,
+        first_index: int = 0,
     ) -> None:
         """
         Args:
@@ -117,6 +118,7 @@ class Eyes:
             clock: of the run.
             realtime: whether it is the machine's.
             body: looks for the body; None where nobody asks for it. It is closed here.
+            first_index: of the source's first frame; those between it and the first one read were skipped.
         """
         self.skipped = 0
         self.on_frame: Callable[[int], None] = lambda _: None
@@ -128,7 +130,7 @@ class Eyes:
         self._hands_first = realtime and detector is not None
         self._without_body = 0
         self._watch = SourceWatch(source.name, source.fps, source.live)
-        self._next_index = 0
+        self._next_index = first_index
         self._slot: Slot[Sight] = Slot(_with_earlier)
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None

@@ -13,6 +13,7 @@ from test_recording import FullDisk
 
 from app.detector import HandDetector
 from app.errors import AppError
+from app.frame import Frame
 from app.opencv import cv2
 from app.recording import RecordingWriter
 from app.sources.video import VideoSource
@@ -39,6 +40,18 @@ def test_a_camera_has_no_trace_unless_asked_for(tmp_path):
         camera.live = True
         run_teleop(replace(ALONE, run_dir=tmp_path / name, trace=trace), source=camera)
         assert (tmp_path / name / "trace.npz").exists() == (trace is not None)
+
+
+@pytest.mark.usefixtures("body_detector")
+def test_what_came_before_a_recording_began_was_not_skipped(tmp_path):
+    image = np.full((48, 64, 3), 90, np.uint8)
+    with RecordingWriter(tmp_path / "begun_late", (64, 48), 30.0, blocking=True) as writer:
+        for index in (100, 101, 104, 105):
+            writer.write(Frame(index, index * 33_333_333, image + np.uint8(index)))
+    settings = replace(ALONE, source=str(tmp_path / "begun_late"), run_dir=tmp_path / "run")
+    report = run_teleop(settings).report
+    assert report["frames"] == 4
+    assert report["dropped_frames"]["skipped_by_source"] == 2, "those between its frames"
 
 
 @pytest.mark.usefixtures("body_detector")

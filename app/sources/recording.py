@@ -34,6 +34,7 @@ class RecordingSource:
     recorded one. Times that repeat or go back are mended, and a pause of more than 10 s lasts 10 s.
 
     Attributes:
+        first_index: of its first frame; a recording may have begun in the middle of a run.
         truncated: True once the recording turned out to be cut off.
     """
 
@@ -63,6 +64,7 @@ class RecordingSource:
             raise AppError(f"the recording {directory} has no frames; record again")
         self._lock = threading.Lock()  # a generator must not be closed while it runs
         self._t_first_ns = self._pending.t_capture_ns
+        self.first_index = self._pending.index
         self._closed = False
         self._status = ""
         self.name = directory.name
