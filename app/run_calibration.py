@@ -43,7 +43,7 @@ class RunCalibration:
         Raises:
             CalibrationError: a file of it is damaged, or there is no such operator.
         """
-        delays = load_delays(robot).for_source(live)
+        delays = load_delays(source, robot).for_source(live)
         return RunCalibration(delays, load_camera(source), load_operators(operator, hands))
 
     def plain(self) -> dict[str, Any]:

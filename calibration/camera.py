@@ -154,11 +154,18 @@ class CameraCalibration:
 
 
 def canonical_source(source: str) -> str:
-    """One name for one camera: `webcam` is `webcam:0`, an address has no password, a path is whole."""
+    """One name for one camera: `webcam` is `webcam:0`, an address has no password, a path is whole.
+
+    Raises:
+        CalibrationError: it is an address that makes no sense.
+    """
     if source == "webcam":
         return "webcam:0"
     if "://" in source:
-        parts = urlsplit(source)
+        try:
+            parts = urlsplit(source)
+        except ValueError as error:
+            raise CalibrationError(f"--source is no address ({error}); give PROTOCOL://HOST/PATH") from error
         return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
     kind, _, number = source.partition(":")
     if kind in ("webcam", "synthetic"):

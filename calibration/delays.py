@@ -10,10 +10,11 @@ from typing import Any
 
 from platformdirs import user_config_path
 
+from calibration.camera import canonical_source
 from calibration.errors import CalibrationError
 
 LONGEST_MS = 500.0
-ANY_ROBOT = "*"  # one without a delay of its own
+ANY = "*"  # a camera or a robot without a delay of its own
 
 
 @dataclass(frozen=True)
@@ -46,10 +47,11 @@ def delays_path() -> Path:
     return user_config_path("posehand", appauthor=False) / "delays.json"
 
 
-def load_delays(robot: str, path: Path | None = None) -> Delays:
+def load_delays(source: str, robot: str, path: Path | None = None) -> Delays:
     """The delays measured on this machine; None where none were.
 
     Args:
+        source: as `--source` names it.
         robot: as `--robot` names it.
         path: another file than `delays_path`.
 
@@ -57,21 +59,24 @@ def load_delays(robot: str, path: Path | None = None) -> Delays:
         CalibrationError: the file is there and says something else.
     """
     path = delays_path() if path is None else path
-    camera_ms, by_robot = _read(path)
-    return Delays(camera_ms, _of(robot, by_robot))
+    by_camera, by_robot = _read(path)
+    return Delays(_of(canonical_source(source), by_camera), _of(robot, by_robot))
 
 
-def save_delays(delays: Delays, robot: str, path: Path | None = None) -> Path:
-    """Keep them for the runs to come, beside those of other robots; returns where.
+def save_delays(delays: Delays, source: str, robot: str, path: Path | None = None) -> Path:
+    """Keep them for the runs to come, beside those of other cameras and robots; returns where.
 
     Raises:
         CalibrationError: the place cannot be written, or what is there is damaged.
     """
     path = delays_path() if path is None else path
-    by_robot = _read(path)[1]
+    by_camera, by_robot = _read(path)
+    camera = canonical_source(source)
+    if delays.camera_ms not in (None, _of(camera, by_camera)):
+        by_camera[camera] = delays.camera_ms
     if delays.actuator_ms not in (None, _of(robot, by_robot)):
         by_robot[robot] = delays.actuator_ms
-    content = {"camera_ms": delays.camera_ms, "actuator_ms": by_robot}
+    content = {"camera_ms": by_camera, "actuator_ms": by_robot}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(".part")
@@ -82,29 +87,36 @@ def save_delays(delays: Delays, robot: str, path: Path | None = None) -> Path:
     return path
 
 
-def _of(robot: str, by_robot: dict[str, float]) -> float | None:
-    """The delay of a robot, or of any where it has none of its own."""
-    return by_robot.get(robot, by_robot.get(ANY_ROBOT))
+def _of(name: str, delays_ms: dict[str, float]) -> float | None:
+    """The delay of a camera or a robot, or of any where it has none of its own."""
+    return delays_ms.get(name, delays_ms.get(ANY))
 
 
-def _read(path: Path) -> tuple[float | None, dict[str, float]]:
-    """The camera's delay, and those of the robots by name."""
+def _read(path: Path) -> tuple[dict[str, float], dict[str, float]]:
+    """The delays of the cameras, and those of the robots, by name, ms."""
     if not path.is_file():
-        return None, {}
+        return {}, {}
     try:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        camera_ms, by_robot = content.pop("camera_ms", None), content.pop("actuator_ms", None)
+        by_camera = _by_name(content.pop("camera_ms", None))
+        by_robot = _by_name(content.pop("actuator_ms", None))
         if content:
             raise ValueError(f"it tells of {', '.join(content)}")
-        if not isinstance(by_robot, dict):  # as it was before robots had delays of their own
-            by_robot = {} if by_robot is None else {ANY_ROBOT: by_robot}
-        camera = Delays(camera_ms=None if camera_ms is None else float(camera_ms))
-        delays = {robot: Delays(actuator_ms=float(delay_ms)) for robot, delay_ms in by_robot.items()}
+        for camera_ms in by_camera.values():
+            Delays(camera_ms=camera_ms)
+        for actuator_ms in by_robot.values():
+            Delays(actuator_ms=actuator_ms)
     except (OSError, ValueError, TypeError, AttributeError, CalibrationError) as error:
         legal = ", ".join(field.name for field in fields(Delays))
         raise CalibrationError(
             f"{path} does not hold delays ({error}); delete it, or give {legal} in milliseconds"
         ) from error
-    return camera.camera_ms, {
-        robot: one.actuator_ms for robot, one in delays.items() if one.actuator_ms is not None
-    }
+    return by_camera, by_robot
+
+
+def _by_name(plain: Any) -> dict[str, float]:
+    """The delays of one kind; one for all is as it was before cameras and robots had their own."""
+    if plain is None:
+        return {}
+    named = plain if isinstance(plain, dict) else {ANY: plain}
+    return {name: float(delay_ms) for name, delay_ms in named.items()}

@@ -23,6 +23,7 @@ from robot import RobotError, spawn_simulation
 from tests.latency_examples import Bench, seen_light
 
 PERIOD_S = 1.0 / 60.0
+CAMERA = "webcam:0"
 SIMULATED = LatencyCalibrationSettings(robot_only=True, seconds=4.0)
 
 
@@ -99,10 +100,10 @@ def watch_with(camera: Camera, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_simulation_is_measured_and_the_camera_stays_as_it_was(path: Path) -> None:
-    save_delays(Delays(camera_ms=31.0, actuator_ms=90.0), "sim", path)
+    save_delays(Delays(camera_ms=31.0, actuator_ms=90.0), CAMERA, "sim", path)
     lines = run_latency(SIMULATED, path)
     assert set(json.loads(path.read_text())) == {"camera_ms", "actuator_ms"}
-    delays = load_delays("sim", path)
+    delays = load_delays(CAMERA, "sim", path)
     assert delays.camera_ms == 31.0
     assert delays.actuator_ms == pytest.approx(17.0, abs=3.0)  # the servo's two poles lag by 14 ms
     assert "actuator delay" in lines[0]
@@ -112,7 +113,7 @@ def test_the_simulation_is_measured_and_the_camera_stays_as_it_was(path: Path) -
 
 def test_a_robot_server_in_real_time_gives_what_the_simulation_gives(path: Path) -> None:
     run_latency(SIMULATED, path)
-    expected = load_delays("sim", path)
+    expected = load_delays(CAMERA, "sim", path)
     path.unlink()
     with spawn_simulation("right") as server:
         settings = LatencyCalibrationSettings(
@@ -128,17 +129,21 @@ def test_a_robot_server_in_real_time_gives_what_the_simulation_gives(path: Path)
                     raise
         with server.connect() as link:
             assert link.status().state.mode == "DISARMED"
-    assert load_delays(server.endpoint, path).actuator_ms == pytest.approx(expected.actuator_ms, abs=3.0)
+    assert load_delays(CAMERA, server.endpoint, path).actuator_ms == pytest.approx(
+        expected.actuator_ms, abs=3.0
+    )
 
 
 def test_the_camera_is_measured_and_the_robot_stays_as_it_was(
     path: Path, screen: Screen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    save_delays(Delays(actuator_ms=23.0), "sim", path)
+    save_delays(Delays(actuator_ms=23.0), CAMERA, "sim", path)
     camera = Camera(screen, 0.070)
     watch_with(camera, monkeypatch)
     lines = run_latency(LatencyCalibrationSettings(camera_only=True, seconds=4.0, screen_ms=0.0), path)
-    delays = load_delays("sim", path)
+    delays = load_delays(CAMERA, "sim", path)
+    assert f"camera {CAMERA} not measured → {delays.camera_ms:.1f} ms" in lines[-1]
+    assert load_delays("webcam:1", "sim", path).camera_ms is None
     assert delays.camera_ms == pytest.approx(70.0, abs=3.0)
     assert delays.actuator_ms == 23.0
     assert camera.closed
@@ -151,7 +156,7 @@ def test_half_a_refresh_is_taken_for_the_screens_delay_and_a_bad_place_is_told(
     watch_with(Camera(screen, 0.070, place="top"), monkeypatch)
     screen.tied = False
     lines = run_latency(LatencyCalibrationSettings(camera_only=True, seconds=4.0), path)
-    assert load_delays("sim", path).camera_ms == pytest.approx(70.0 - 500.0 * PERIOD_S, abs=3.0)
+    assert load_delays(CAMERA, "sim", path).camera_ms == pytest.approx(70.0 - 500.0 * PERIOD_S, abs=3.0)
     assert "--screen-ms" in lines[1]
     assert "vertical synchronisation" in lines[2]
     assert "near the upper or lower edge" in lines[3]
@@ -192,6 +197,8 @@ def test_without_a_display_or_a_camera_one_sentence_says_what_to_do(
     with pytest.raises(AppError, match="--robot-only"):
         run_latency(LatencyCalibrationSettings(), path)
     monkeypatch.setattr(latency, "has_display", lambda: True)
+    with pytest.raises(CalibrationError, match=r"no address \(Invalid IPv6 URL\); give PROTOCOL"):
+        run_latency(LatencyCalibrationSettings(source="rtsp://[cam"), path)
     with pytest.raises(AppError, match="is no camera"):
         run_latency(LatencyCalibrationSettings(source=str(small_video)), path)
     assert not path.exists()

@@ -10,11 +10,13 @@ import pytest
 
 from app.actuator_delay import ActuatorDelay
 from app.horizon import TYPICAL_ACTUATOR_MS, Horizon
+from app.run_calibration import RunCalibration
 from calibration.delays import Delays, load_delays, save_delays
 from calibration.errors import CalibrationError
 from robot import RobotState
 
 MS = 1_000_000
+CAMERA = "webcam:0"
 NAMES = tuple(f"joint_{i}" for i in range(4))
 
 
@@ -91,29 +93,60 @@ def test_only_cameras_are_late():
 
 def test_delays_survive_on_disk_and_absence_is_no_error(tmp_path):
     path = tmp_path / "deep" / "delays.json"
-    assert load_delays("sim", path) == Delays()
-    assert load_delays("sim", save_delays(Delays(33.0, None), "sim", path)) == Delays(33.0, None)
+    assert load_delays(CAMERA, "sim", path) == Delays()
+    assert load_delays(CAMERA, "sim", save_delays(Delays(33.0, None), CAMERA, "sim", path)) == Delays(
+        33.0, None
+    )
 
 
 def test_each_robot_has_a_delay_of_its_own(tmp_path):
     path, metal = tmp_path / "delays.json", "tcp://192.168.0.7:5555"
-    save_delays(Delays(33.0, 40.0), metal, path)
-    save_delays(Delays(33.0, 16.0), "sim", path)
-    assert load_delays(metal, path) == Delays(33.0, 40.0)
-    assert load_delays("sim", path) == Delays(33.0, 16.0)
-    assert load_delays("tcp://elsewhere:5555", path) == Delays(33.0, None)
-    save_delays(Delays(31.0, None), "none", path)  # the camera alone was measured
-    assert load_delays(metal, path) == Delays(31.0, 40.0)
+    save_delays(Delays(33.0, 40.0), CAMERA, metal, path)
+    save_delays(Delays(33.0, 16.0), CAMERA, "sim", path)
+    assert load_delays(CAMERA, metal, path) == Delays(33.0, 40.0)
+    assert load_delays(CAMERA, "sim", path) == Delays(33.0, 16.0)
+    assert load_delays(CAMERA, "tcp://elsewhere:5555", path) == Delays(33.0, None)
+    save_delays(Delays(31.0, None), CAMERA, "none", path)  # the camera alone was measured
+    assert load_delays(CAMERA, metal, path) == Delays(31.0, 40.0)
 
 
 def test_a_delay_from_before_robots_had_their_own_is_of_any_robot(tmp_path):
     path = tmp_path / "delays.json"
     path.write_text('{"camera_ms": 33.0, "actuator_ms": 25.0}')
-    save_delays(Delays(31.0, 25.0), "sim", path)  # the camera alone was measured
+    save_delays(Delays(31.0, 25.0), CAMERA, "sim", path)  # the camera alone was measured
     assert json.loads(path.read_text())["actuator_ms"] == {"*": 25.0}
-    save_delays(Delays(33.0, 16.0), "sim", path)
-    assert load_delays("tcp://localhost:5555", path) == Delays(33.0, 25.0)
-    assert load_delays("sim", path) == Delays(33.0, 16.0)
+    save_delays(Delays(33.0, 16.0), CAMERA, "sim", path)
+    assert load_delays(CAMERA, "tcp://localhost:5555", path) == Delays(33.0, 25.0)
+    assert load_delays(CAMERA, "sim", path) == Delays(33.0, 16.0)
+
+
+def test_each_camera_has_a_delay_of_its_own(tmp_path):
+    path, stream = tmp_path / "delays.json", "rtsp://ann:secret@cam/x"
+    save_delays(Delays(180.0, 16.0), "webcam:1", "sim", path)
+    save_delays(Delays(240.0, 16.0), stream, "sim", path)
+    assert load_delays("webcam:1", "sim", path) == Delays(180.0, 16.0)
+    assert load_delays("webcam", "sim", path) == Delays(None, 16.0)
+    save_delays(Delays(33.0, None), "webcam", "sim", path)
+    assert load_delays("webcam:0", "sim", path) == Delays(33.0, 16.0)
+    assert load_delays("rtsp://cam/x", "sim", path) == Delays(240.0, 16.0)
+    assert "secret" not in path.read_text()
+
+
+def test_a_run_takes_the_delay_of_its_own_camera(tmp_path, monkeypatch):
+    monkeypatch.setattr("calibration.delays.delays_path", lambda: tmp_path / "delays.json")
+    save_delays(Delays(camera_ms=180.0), "webcam:1", "sim")
+    for source, camera_ms in (("webcam:1", 180.0), ("webcam:0", None), ("rtsp://cam/x", None)):
+        assert RunCalibration.load(source, True, "sim", None, ()).delays.camera_ms == camera_ms
+
+
+def test_a_delay_from_before_cameras_had_their_own_is_of_any_camera(tmp_path):
+    path = tmp_path / "delays.json"
+    path.write_text('{"camera_ms": 33.0, "actuator_ms": {"sim": 16.0}}')
+    save_delays(Delays(33.0, 17.0), CAMERA, "sim", path)  # the robot alone was measured
+    assert json.loads(path.read_text())["camera_ms"] == {"*": 33.0}
+    save_delays(Delays(180.0, 17.0), "webcam:1", "sim", path)
+    assert load_delays(CAMERA, "sim", path) == Delays(33.0, 17.0)
+    assert load_delays("webcam:1", "sim", path) == Delays(180.0, 17.0)
 
 
 @pytest.mark.parametrize(
@@ -121,11 +154,11 @@ def test_a_delay_from_before_robots_had_their_own_is_of_any_robot(tmp_path):
     [
         *("{", "[1]", '{"camera_ms": "soon"}', '{"camera_ms": -1}', '{"lens": 1}', '{"actuator_ms": -1}'),
         *('{"actuator_ms": {"sim": "late"}}', '{"actuator_ms": {"sim": 9999}}', '{"actuator_ms": [1]}'),
-        '{"actuator_ms": {"sim": null}}',
+        *('{"actuator_ms": {"sim": null}}', '{"camera_ms": {"webcam:0": -1}}', '{"camera_ms": [1]}'),
     ],
 )
 def test_a_file_that_holds_no_delays_is_refused_in_one_sentence(tmp_path, content):
     path = tmp_path / "delays.json"
     path.write_text(content)
     with pytest.raises(CalibrationError, match="delete it, or give camera_ms, actuator_ms"):
-        load_delays("sim", path)
+        load_delays(CAMERA, "sim", path)

@@ -14,6 +14,7 @@ from app.errors import AppError
 from app.interrupt import Interrupt
 from app.sources.base import Source
 from app.sources.open import open_source
+from calibration.camera import canonical_source
 from calibration.delays import Delays, load_delays, save_delays
 from calibration.joint_delay import estimate_actuator_delay
 from calibration.loop_delay import LoopDelay, estimate_loop_delay
@@ -38,7 +39,7 @@ def run_latency(settings: LatencyCalibrationSettings, path: Path | None = None) 
         AppError, CalibrationError, RobotError: nothing was saved; one sentence says why.
     """
     settings.check()
-    before = load_delays(settings.robot, path)
+    before = load_delays(settings.source, settings.robot, path)
     if not settings.robot_only and not has_display():
         raise AppError(
             "no display to show the pattern on (neither DISPLAY nor WAYLAND_DISPLAY is set); run this on a "
@@ -58,15 +59,15 @@ def run_latency(settings: LatencyCalibrationSettings, path: Path | None = None) 
         if not settings.camera_only:
             delays, said = _measure_robot(settings, delays, interrupt)
             lines += said
-    where = save_delays(delays, settings.robot, path)
-    return [*lines, _saved(before, delays, where)]
+    where = save_delays(delays, settings.source, settings.robot, path)
+    return [*lines, _saved(settings, before, delays, where)]
 
 
-def _saved(before: Delays, after: Delays, where: Path) -> str:
+def _saved(settings: LatencyCalibrationSettings, before: Delays, after: Delays, where: Path) -> str:
     told = ", ".join(
         f"{name} {_ms(old)} → {_ms(new)}"
         for name, old, new in (
-            ("camera", before.camera_ms, after.camera_ms),
+            (f"camera {canonical_source(settings.source)}", before.camera_ms, after.camera_ms),
             ("actuator", before.actuator_ms, after.actuator_ms),
         )
     )

@@ -73,7 +73,7 @@ def _broken(file: Path) -> str:
     from calibration.errors import CalibrationError
 
     try:
-        load_delays("sim", file)
+        load_delays("webcam", "sim", file)
     except CalibrationError as error:
         return str(error)
     return ""

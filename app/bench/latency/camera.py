@@ -27,7 +27,7 @@ def run_camera(stage: Stage, source: str, quick: bool) -> dict[str, Any]:
         AppError: the source cannot be opened, and why.
         CalibrationError: the file of calibrated delays is broken.
     """
-    delays = load_delays(stage.robot)
+    delays = load_delays(source, stage.robot)
     seconds = QUICK_SECONDS if quick else SECONDS
     played = stage.play(POSEBERT_AUTO, source, seconds, max_frames=round(seconds * _FPS))
     times_s = played.rows["t_capture_s"]
