@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TextIO
 
 if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
     # What follows takes long to import, and nobody who presses Ctrl-C then wants to see where it was.
@@ -36,6 +36,7 @@ from calibration.errors import CalibrationError
 from models.errors import ModelError
 from retarget.errors import RetargetError
 from robot.errors import RobotError
+from robot.signals import end_signals, is_hangup
 
 INTERRUPTED = 130  # what shells expect of a program ended by Ctrl-C
 TeleopFlags = Annotated[TeleopSettings, tyro.conf.OmitArgPrefixes]
@@ -409,17 +410,18 @@ def main(arguments: list[str]) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without Unicode is no reason to fail
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in end_signals(("SIGTERM", "SIGHUP")):
+        signal.signal(number, _interrupt)
     status = 0
     try:
         status = _run(arguments)
         sys.stdout.flush()
     except BrokenPipeError:
-        _discard_output()  # whoever read it has seen enough
+        _discard(sys.stdout)  # whoever read it has seen enough
     except OSError as error:
         if not _output_fails():
             raise
-        _discard_output()
+        _discard(sys.stdout)
         reason = error.strerror or error
         status = _fail(f"the output cannot be written ({reason}): make room, or send it elsewhere", 1)
     return status
@@ -452,18 +454,23 @@ def _output_fails() -> bool:
     return False
 
 
-def _discard_output() -> None:
+def _discard(stream: TextIO) -> None:
     """Let what is still held back go nowhere, or Python complains when it exits."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _fail(sentence: str, status: int) -> int:
-    print(f"error: {sentence}", file=sys.stderr)
+    try:
+        print(f"error: {sentence}", file=sys.stderr)
+    except OSError:
+        _discard(sys.stderr)  # of a terminal that is gone: the status still tells
     return status
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    """A polite kill is to be as orderly as Ctrl-C."""
+    """A polite kill and a lost terminal are to be as orderly as Ctrl-C."""
+    if is_hangup(number):
+        signal.signal(number, signal.SIG_IGN)  # told of again, it is to cut off no cleaning up
     raise KeyboardInterrupt
 
 

@@ -6,9 +6,11 @@ import signal
 import threading
 from types import FrameType, TracebackType
 
+from robot.signals import end_signals, is_hangup
+
 
 class Interrupt:
-    """While entered, Ctrl-C and a polite kill only ask for an end; a second Ctrl-C insists.
+    """While entered, Ctrl-C, a polite kill and a lost terminal only ask for an end; a second Ctrl-C insists.
 
     Asked for between two frames, an end leaves nothing half done: no request to the robot without its answer,
     no image without its row.
@@ -23,7 +25,7 @@ class Interrupt:
 
     def __enter__(self) -> Interrupt:
         if threading.current_thread() is threading.main_thread():  # only there handlers can be set
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in end_signals(("SIGINT", "SIGTERM", "SIGHUP")):
                 self._before[number] = signal.signal(number, self._ask)
         return self
 
@@ -38,6 +40,8 @@ class Interrupt:
         self._before = {}
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
-        if self.asked:
+        if is_hangup(number):
+            self._before[number] = signal.SIG_IGN  # told of again, it is to cut off no result either
+        elif self.asked:
             raise KeyboardInterrupt
         self.asked = True

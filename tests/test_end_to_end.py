@@ -175,7 +175,7 @@ def running(tmp_path, shared_data) -> Iterator[subprocess.Popen[str]]:
     yield process
     if process.poll() is None:
         process.kill()
-        process.communicate()
+        process.wait()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C cannot be sent to one process there")
@@ -186,6 +186,20 @@ def test_ctrl_c_ends_the_run_with_its_results(tmp_path, running):
     assert running.returncode == 0, stderr
     report = json.loads((tmp_path / "run" / "report.json").read_text())
     assert 0 < report["frames"] < 621
+    assert (tmp_path / "run" / "overview.mp4").exists()
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="there is no such signal there")
+@pytest.mark.usefixtures("hand_landmarker_asset", "heeded_hangups")
+def test_a_lost_terminal_ends_the_run_with_its_results(tmp_path, request):
+    running = request.getfixturevalue("running")  # only now, so that it heeds the signal
+    running.stderr.close()  # nobody hears what is said any more
+    for _ in range(2):  # the shell and the system both tell
+        running.send_signal(signal.SIGHUP)
+    running.wait(timeout=60)
+    assert running.returncode == 0
+    assert json.loads((tmp_path / "run" / "report.json").read_text())["frames"] > 0
+    assert (tmp_path / "run" / "trace.npz").exists()
     assert (tmp_path / "run" / "overview.mp4").exists()
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -282,6 +283,25 @@ def test_an_output_that_is_full_gets_one_sentence(tmp_path, command):
     assert last_line(done).startswith("error: the output cannot be written (No space left on device)")
     assert "Traceback" not in done.stderr
     assert "Exception ignored" not in done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full")
+def test_a_sentence_that_nobody_hears_keeps_its_exit_status():
+    done = launch_in_shell("teleop --hand middle", "2>/dev/full")
+    assert done.returncode == 2
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="there is no such signal there")
+@pytest.mark.parametrize(("before", "status"), [("SIG_DFL", 130), ("SIG_IGN", 0)])
+def test_a_lost_terminal_ends_in_order_unless_it_is_to_be_ignored(before, status):
+    program = f"""
+import os, signal, sys, launch
+signal.signal(signal.SIGHUP, signal.{before})
+launch.Doctor.run = lambda command: os.kill(os.getpid(), signal.SIGHUP) or 0
+sys.exit(launch.main(["doctor"]))
+"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, timeout=120)
+    assert done.returncode == status
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a process cannot press Ctrl-C there for itself alone")
