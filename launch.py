@@ -51,7 +51,7 @@ class Demo:
     seed: int = 0
     """Which rendered person and room."""
     run_dir: Path | None = None
-    """Where a headless run puts its results (default: a new folder in runs/)."""
+    """Where the results are put (default: a new folder in runs/ without a window, nowhere with one)."""
 
     def run(self) -> int:
         source = f"synthetic:{self.seed}"

@@ -1,4 +1,4 @@
-"""The folder a headless run leaves its results in."""
+"""The folder a run leaves its results in."""
 
 from __future__ import annotations
 

@@ -97,7 +97,8 @@ class TeleopSettings:
     video: bool = True
     """Make overview.mp4 of a headless run."""
     run_dir: Path | None = None
-    """Where a headless run puts report.json, trace.npz and overview.mp4 (default: a new folder in runs/)."""
+    """Where report.json and trace.npz are put, and overview.mp4 of a headless run (default: a new folder in
+    runs/ for a headless run, nowhere for one with a window)."""
     hand_model: Path | None = None
     """hand_landmarker.task to use instead of the one fetched on first use."""
     body_model: Path | None = None

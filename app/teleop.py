@@ -116,8 +116,8 @@ def run_teleop(
             loop.wrists = WristRun.of(settings, publisher)
             stack.callback(loop.let_arm_rest)  # before the publisher closes
 
-        run_dir = make_run_dir(settings.run_dir) if headless else None
-        if run_dir is not None and settings.video:
+        run_dir = make_run_dir(settings.run_dir) if headless or settings.run_dir is not None else None
+        if headless and run_dir is not None and settings.video:  # beside a window it would take time from it
             loop.overview = OverviewRecorder(
                 run_dir, inputs.source.size_px, inputs.source.fps, not settings.realtime
             )
@@ -202,9 +202,11 @@ def _backend(settings: TeleopSettings) -> BackendChoice:
 def _keeps_trace(settings: TeleopSettings, inputs: Inputs, headless: bool) -> bool:
     """What has no end would fill the memory with rows that nobody asked for.
 
-    Files end, even those that do not tell their length; the rendered camera does in a run without a window.
+    Files end, even those that do not tell their length; the rendered camera does in a run without a window,
+    and beside one its rows are kept where a folder for them is named.
     """
-    return settings.trace is not None or (headless and not inputs.source.live)
+    in_folder = headless or settings.run_dir is not None
+    return settings.trace is not None or (in_folder and not inputs.source.live)
 
 
 def _run_facts(

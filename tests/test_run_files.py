@@ -33,6 +33,29 @@ def test_a_file_that_does_not_tell_its_length_has_a_trace(tmp_path, hand):
     assert len(trace_of(tmp_path)["t_capture_s"]) == 5
 
 
+class NoWindow:
+    """A console without anything to see."""
+
+    def due(self, t_now_ns: int) -> bool:
+        return False
+
+    def poll_command(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.mark.usefixtures("body_detector")
+@pytest.mark.parametrize("named", [True, False])
+def test_a_run_with_a_window_leaves_its_results_where_a_folder_is_named(tmp_path, monkeypatch, named):
+    monkeypatch.chdir(tmp_path)
+    settings = replace(ALONE, headless=False, video=True, run_dir=tmp_path / "run" if named else None)
+    run_teleop(settings, source=Pictures(5), open_console=lambda *_: NoWindow())
+    left = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+    assert left == ({"run/report.json", "run/trace.npz"} if named else set())
+
+
 @pytest.mark.usefixtures("body_detector")
 def test_a_camera_has_no_trace_unless_asked_for(tmp_path):
     for name, trace in (("without", None), ("asked", tmp_path / "asked" / "trace.npz")):
