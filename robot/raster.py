@@ -6,13 +6,36 @@ the same smoothness, which decides whether a laptop can show the robot beside th
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 from numba import njit
+
+_log = logging.getLogger(__name__)
 
 SAMPLES = 2  # per pixel and axis
 
 
-@njit(cache=True, fastmath=True, nogil=True)
+def compiled(**options: Any) -> Callable[[Callable[..., None]], Any]:
+    """Compile on first use and keep the machine code on disk; with no writable folder, for this run only.
+
+    Args:
+        options: numba's, besides those that every kernel has here.
+    """
+
+    def compile_later(function: Callable[..., None]) -> Any:
+        try:
+            return njit(cache=True, fastmath=True, **options)(function)
+        except RuntimeError as error:  # numba found no place for its cache
+            _log.info("%s is compiled anew in every run: %s", function.__name__, error)
+            return njit(fastmath=True, **options)(function)
+
+    return compile_later
+
+
+@compiled(nogil=True)
 def move_vertices(
     vertices: np.ndarray,
     normals: np.ndarray,
@@ -36,7 +59,7 @@ def move_vertices(
             )
 
 
-@njit(cache=True, fastmath=True, nogil=True)
+@compiled(nogil=True)
 def project(
     vertices: np.ndarray, view: np.ndarray, focal: float, center_x: float, center_y: float, out: np.ndarray
 ) -> None:
@@ -74,7 +97,7 @@ def project(
             out[i, 1] = center_y - focal * y
 
 
-@njit(cache=True, fastmath=True, nogil=True)
+@compiled(nogil=True)
 def rasterize(screen: np.ndarray, triangles: np.ndarray, nearness: np.ndarray, ids: np.ndarray) -> None:
     """Fill `nearness` (h,w) and `ids` (h,w; -1 where empty) with the nearest triangle that faces the eye."""
     height, width = nearness.shape
@@ -115,7 +138,7 @@ def rasterize(screen: np.ndarray, triangles: np.ndarray, nearness: np.ndarray, i
                 v += step_v
 
 
-@njit(cache=True, fastmath=True, inline="always")
+@compiled(inline="always")
 def _lit(
     x: float,
     y: float,
@@ -200,7 +223,7 @@ def _lit(
         color[k] = materials[t, k] * diffuse + gloss
 
 
-@njit(cache=True, fastmath=True, nogil=True)
+@compiled(nogil=True)
 def resolve(
     ids: np.ndarray,
     screen: np.ndarray,

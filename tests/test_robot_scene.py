@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -235,3 +237,26 @@ def test_left_picture_is_the_right_one_mirrored() -> None:
             images.append(view.render(simulation.q_rad, simulation.spec.joint_names, state_of(simulation)))
     difference = np.abs(images[0].astype(int) - images[1][:, ::-1].astype(int)).max(axis=2)
     assert (difference > 40).mean() < 0.02
+
+
+def test_pictures_need_no_folder_to_keep_compiled_code_in() -> None:
+    program = """
+import numpy as np
+from numba.core.dispatcher import Dispatcher
+
+def nowhere(self):
+    raise RuntimeError("cannot cache function: no locator available")
+
+Dispatcher.enable_caching = nowhere
+import app.teleop  # all that a run imports
+from robot import raster
+
+ones, moved = np.ones((1, 3)), np.empty((1, 3))
+raster.move_vertices(ones, ones, np.zeros(1, int), np.eye(4)[None], moved, np.empty((1, 3)))
+print(moved.tolist())
+"""
+    root = Path(__file__).resolve().parent.parent
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=True, timeout=300
+    )
+    assert done.stdout == "[[1.0, 1.0, 1.0]]\n"
