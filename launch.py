@@ -441,6 +441,11 @@ def _run(arguments: list[str]) -> int:
         return _fail(str(error), 2)
     except (AppError, CalibrationError, ModelError, RetargetError, RobotError) as error:
         return _fail(str(error), 1)
+    except OSError as error:
+        if error.filename is None:
+            raise  # of the output, perhaps
+        where, reason = error.filename, error.strerror or error
+        return _fail(f"{where} cannot be read or written ({reason}); give another place", 1)
     except KeyboardInterrupt:
         return _fail("interrupted before there was anything to keep", INTERRUPTED)
 

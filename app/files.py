@@ -24,9 +24,9 @@ def require_writable(path: Path) -> None:
     Raises:
         AppError: its folder does not exist and cannot be made, or is not writable.
     """
-    if not path.name or path.is_dir():
-        raise AppError(f"cannot write {path}: it is a folder; give the name of a file")
     try:
+        if not path.name or path.is_dir():
+            raise AppError(f"cannot write {path}: it is a folder; give the name of a file")
         path.parent.mkdir(parents=True, exist_ok=True)
         probe = path.with_name(f".{path.name}.{os.getpid()}.probe")
         probe.touch()

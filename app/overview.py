@@ -18,6 +18,7 @@ from tqdm import tqdm
 from app.body_snapshot import BodySnapshot
 from app.drawing import draw_caption, draw_detection, draw_skeleton, draw_state, fit_into
 from app.errors import AppError
+from app.file_names import as_text
 from app.frame import Frame
 from app.humanoid.scene import HumanoidScene
 from app.humanoid.skeleton import draw_body_detection, draw_body_skeleton
@@ -93,7 +94,11 @@ class OverviewRecorder:
             size_px: of the source.
             fps: of the source; the video has the same.
             blocking: wait for the disk instead of losing images (for runs that are not in real time).
+
+        Raises:
+            AppError: no video can be written into a folder of that name.
         """
+        as_text(run_dir)  # told now, not after the run
         self._run_dir = run_dir
         self._fps = fps
         self._scale = min(1.0, TILE_HEIGHT_PX / size_px[1])
@@ -228,7 +233,7 @@ def _stacked(tiles: list[np.ndarray]) -> list[np.ndarray]:
 
 def _open_video(path: Path, fps: float, picture: np.ndarray) -> cv2.VideoWriter:
     height, width = picture.shape[:2]
-    video = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), fps, (width, height))
+    video = cv2.VideoWriter(as_text(path), cv2.VideoWriter.fourcc(*"mp4v"), fps, (width, height))
     if not video.isOpened():
         raise AppError(f"cannot write {path}: no MPEG-4 encoder, or the folder is not writable")
     return video
@@ -236,7 +241,7 @@ def _open_video(path: Path, fps: float, picture: np.ndarray) -> cv2.VideoWriter:
 
 def _check_video(path: Path, frames: int) -> None:
     """OpenCV writes to a full disk without a word: count what arrived."""
-    video = cv2.VideoCapture(str(path))
+    video = cv2.VideoCapture(as_text(path))
     arrived = int(video.get(cv2.CAP_PROP_FRAME_COUNT))
     video.release()
     if arrived != frames:

@@ -66,7 +66,13 @@ def read_meta(directory: Path) -> RecordingMeta:
         AppError: there is none, it is damaged, of something else, or of a newer version.
     """
     path = directory / META_FILE
-    if not path.is_file():
+    try:
+        there = path.is_file()
+    except OSError as error:
+        raise AppError(
+            f"cannot read the recording {directory}: {error.strerror}; give a directory made with --record"
+        ) from error
+    if not there:
         raise AppError(
             f"{directory} is not a recording: it has no {META_FILE}; give a directory made with --record"
         )

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import math
+import os
 import re
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -170,7 +171,7 @@ def canonical_source(source: str) -> str:
     kind, _, number = source.partition(":")
     if kind in ("webcam", "synthetic"):
         return f"{kind}:{number or 0}"
-    return str(Path(source).expanduser().resolve())
+    return str(Path(os.path.expanduser(source)).resolve())
 
 
 def camera_path(source: str) -> Path:

@@ -164,7 +164,7 @@ def find_urdf(
 
 def _convert(key: str, wanted: str, value: Any) -> Any:
     if wanted == "Path" and isinstance(value, str):
-        return Path(value).expanduser()
+        return Path(os.path.expanduser(value))
     if wanted == "str" and isinstance(value, str):
         return value
     if wanted == "bool" and isinstance(value, bool):

@@ -437,6 +437,7 @@ def test_sources_have_one_file_each(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert camera_path("webcam") == camera_path("webcam:0") == tmp_path / "cameras" / "webcam_0.json"
     assert canonical_source("rtsp://me:secret@10.0.0.7:554/a?b=c") == "rtsp://10.0.0.7:554/a?b=c"
     assert "secret" not in camera_path("rtsp://me:secret@10.0.0.7:554/a").name
+    assert canonical_source("~clip.mp4") == str(tmp_path.resolve() / "~clip.mp4")
     others = ["webcam:1", "http://10.0.0.7/a/b", "http://10.0.0.7/a_b", "clip.mp4", "other/clip.mp4"]
     paths = {camera_path(source) for source in others}
     assert len(paths) == len(others)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -175,6 +176,8 @@ def test_what_cannot_be_exported_is_said_in_one_sentence(
         run_export("rerun", [tmp_path / "run"], ExportSettings(fps=10))
     with pytest.raises(UsageError, match=r"run\.txt is no \.rrd file"):
         run_export("rerun", [tmp_path / "run"], ExportSettings(output=tmp_path / "run.txt"))
+    with pytest.raises(AppError, match="is no UTF-8; rename it"):
+        run_export("rerun", [tmp_path / "run"], ExportSettings(output=tmp_path / os.fsdecode(b"\xe9.rrd")))
 
     def absent(name: str, package: str | None = None) -> Any:
         raise ModuleNotFoundError(f"No module named {name!r}", name=name)

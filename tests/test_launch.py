@@ -164,6 +164,15 @@ def test_an_unwritable_result_is_refused_before_the_run(tmp_path, text_video, fl
     assert last_line(done).startswith("error: cannot write")
 
 
+@pytest.mark.parametrize("command", [("teleop", "--headless", "--trace"), ("replay",), ("check-hand",)])
+def test_a_name_that_is_too_long_gets_one_sentence(command):
+    done = launch(*command, "long" * 100)
+    assert done.returncode == 1
+    assert last_line(done).startswith("error: ")
+    assert "long" in last_line(done)
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize(
     ("source", "words"),
     [

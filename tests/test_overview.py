@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -125,6 +127,12 @@ def test_a_video_in_whose_place_a_folder_is_fails_in_one_sentence(tmp_path):
     with pytest.raises(AppError, match=r"cannot write .*overview\.mp4: .*; choose another --run-dir"):
         record(tmp_path, [0, 33]).compose(Interrupt())
     assert {path.name for path in tmp_path.iterdir()} == {"overview.mp4"}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are text there")
+def test_a_folder_whose_name_is_no_text_is_refused_before_the_run(tmp_path):
+    with pytest.raises(AppError, match="is no UTF-8; rename it"):
+        record(tmp_path / os.fsdecode(b"\xe9t\xe9"), [0, 33])
 
 
 def test_a_disk_that_took_only_part_of_a_video_keeps_none_of_it(tmp_path, monkeypatch):

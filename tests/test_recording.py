@@ -205,6 +205,8 @@ def test_what_is_no_recording_is_said_in_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(AppError, match=r"is not a recording: it has no meta\.json"):
         RecordingReader(tmp_path)
     assert is_recording(record(tmp_path / "run.rec"))
+    with pytest.raises(AppError, match=r"cannot read the recording .*; give a directory made with --record"):
+        RecordingReader(tmp_path / ("long" * 100))
 
 
 @pytest.mark.parametrize(

@@ -74,6 +74,12 @@ def test_relative_urdf_path_is_looked_for_in_three_places(
         assert found == (place / "robots" / "hand.urdf").resolve()
 
 
+def test_a_tilde_that_is_no_home_is_part_of_the_name(tmp_path: Path) -> None:
+    (tmp_path / "~hand.urdf").write_text((ASSETS / "allegro_right.urdf").read_text())
+    config = read_config(write(tmp_path, {"retargeting": section(urdf_path="~hand.urdf")}))
+    assert config.urdf_path == (tmp_path / "~hand.urdf").resolve()
+
+
 def test_missing_urdf_names_the_package_that_has_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     content = {"retargeting": section(urdf_path="none.urdf", robot_description="some_hand:URDF_PATH_RIGHT")}
     monkeypatch.setitem(sys.modules, "robot_descriptions", None)

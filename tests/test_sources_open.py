@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 import types
 from pathlib import Path
@@ -53,6 +55,30 @@ def test_directories_without_a_recording_are_refused(tmp_path: Path) -> None:
         open_source(str(tmp_path / "run.rec"), realtime=True)
     with pytest.raises(AppError, match="is a directory"):
         open_source(str(tmp_path), realtime=True)
+
+
+def test_a_tilde_that_is_no_home_is_part_of_the_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("~clip.mp4").write_bytes(b"")
+    with pytest.raises(AppError, match=r"the video ~clip\.mp4 is empty"):
+        open_source("~clip.mp4", realtime=False)
+
+
+def test_a_source_that_cannot_be_looked_at_is_told_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(AppError, match=r"cannot read the source '.*': \S.*; use webcam"):
+        open_source(str(tmp_path / ("long" * 100)), realtime=False)
+
+    def refuse(path: Path, *args: object, **options: object) -> os.stat_result:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "stat", refuse)
+    monkeypatch.setattr(Path, "is_dir", refuse)
+    with pytest.raises(AppError, match=r"cannot read the source 'shut/clip\.mp4': Permission denied"):
+        open_source("shut/clip.mp4", realtime=False)
+    with pytest.raises(AppError, match=r"cannot read the video shut/clip\.mp4: Permission denied"):
+        VideoSource(Path("shut/clip.mp4"), realtime=False)
 
 
 @pytest.mark.parametrize(("spec", "seed"), [("synthetic", 0), ("synthetic:7", 7)])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import sys
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -260,6 +262,14 @@ def test_what_is_no_video_is_said_in_one_sentence(tmp_path: Path, video: Path) -
             VideoSource(path, realtime=False)
         assert str(path) in str(caught.value)
         assert "\n" not in str(caught.value)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are text there")
+def test_a_name_that_is_no_text_is_said_in_one_sentence(tmp_path: Path, video: Path) -> None:
+    path = tmp_path / os.fsdecode(b"vid\xe9o.mp4")
+    path.write_bytes(video.read_bytes())
+    with pytest.raises(AppError, match="is no UTF-8; rename it"):
+        VideoSource(path, realtime=False)
 
 
 def test_a_file_that_ends_early_plays_and_warns_at_its_end(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from app.export.settings import ExportSettings, RecordingFormat, check_settings
+from app.file_names import as_text
 
 
 def run_export(what: RecordingFormat, recordings: Sequence[Path], settings: ExportSettings) -> list[str]:
@@ -21,6 +22,8 @@ def run_export(what: RecordingFormat, recordings: Sequence[Path], settings: Expo
         AppError: a package is missing, a recording is unusable, or the output cannot be written.
     """
     check_settings(what, tuple(recordings), settings)
+    for path in (*recordings, *([] if settings.output is None else [settings.output])):
+        as_text(path)  # neither library takes another name, nor says so
     first = Path(recordings[0]).resolve()
     if what == "rerun":
         from app.export.rerun import export_rerun

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from app.errors import AppError, UsageError
@@ -48,10 +49,15 @@ def open_source(spec: str, *, realtime: bool, loop: bool = False, script: str = 
         return StreamSource(spec)
     if not spec:
         raise UsageError(f"the source is empty: use {LEGAL}")
-    path = Path(spec).expanduser()
-    if path.is_dir() and (is_recording(path) or path.suffix == ".rec"):
+    path = Path(os.path.expanduser(spec))  # a ~ that is no home is part of the name
+    try:
+        recorded = path.is_dir() and (is_recording(path) or path.suffix == ".rec")
+        there = path.exists()
+    except OSError as error:
+        raise AppError(f"cannot read the source {spec!r}: {error.strerror}; use {LEGAL}") from error
+    if recorded:
         return RecordingSource(path, realtime=realtime)
-    if not path.exists():
+    if not there:
         raise AppError(f"there is no source {spec!r}: use {LEGAL}")
     return VideoSource(path, realtime=realtime)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from app.errors import AppError
+from app.file_names import as_text
 from app.frame import Frame
 from app.opencv import cv2
 from app.pacing import NS_PER_S, Playback
@@ -56,7 +57,7 @@ class VideoSource:
         """
         path = Path(path)
         _check_file(path)
-        self._capture = cv2.VideoCapture(str(path.absolute()), cv2.CAP_FFMPEG)
+        self._capture = cv2.VideoCapture(as_text(path), cv2.CAP_FFMPEG)
         self._playback = playback or Playback(realtime)
         self._lock = threading.Lock()  # a capture must not be released while it decodes
         self._ended = False
@@ -196,11 +197,13 @@ class VideoSource:
 
 
 def _check_file(path: Path) -> None:
-    if path.is_dir():
-        raise AppError(f"{path} is a directory, and neither a video file nor a recording made with --record")
-    if not path.exists():
-        raise AppError(f"there is no video file {path}")
     try:
+        if path.is_dir():
+            raise AppError(
+                f"{path} is a directory, and neither a video file nor a recording made with --record"
+            )
+        if not path.exists():
+            raise AppError(f"there is no video file {path}")
         with path.open("rb") as file:
             empty = not file.read(1)
     except OSError as error:

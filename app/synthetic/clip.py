@@ -21,6 +21,7 @@ from tqdm import tqdm
 
 from app.assets import cache_dir
 from app.errors import AppError
+from app.file_names import as_text
 from app.opencv import cv2
 from app.synthetic.look import Look
 from app.synthetic.renderer import ArmRenderer
@@ -196,7 +197,7 @@ def _render_into(folder: Path, scene: Scene, frames: int | None, workers: int) -
 
 
 def _render_video(path: Path, scene: Scene, count: int, workers: int) -> None:
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), FPS, SIZE_PX)
+    writer = cv2.VideoWriter(as_text(path), cv2.VideoWriter.fourcc(*"mp4v"), FPS, SIZE_PX)
     if not writer.isOpened():
         raise AppError(f"this OpenCV cannot write the video {path}; install opencv-contrib-python again")
     try:

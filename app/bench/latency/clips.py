@@ -10,6 +10,7 @@ import numpy as np
 from tqdm import tqdm
 
 from app.errors import AppError
+from app.file_names import as_text
 from app.opencv import cv2
 from app.synthetic.clip import SyntheticTruth, clip_of_seed
 from retarget import load, to_hand_frame
@@ -86,7 +87,7 @@ def read_images(video: Path) -> Iterator[np.ndarray]:
     Raises:
         AppError: it cannot be read.
     """
-    capture = cv2.VideoCapture(str(video))
+    capture = cv2.VideoCapture(as_text(video))
     try:
         if not capture.isOpened():
             raise AppError(f"cannot read the video {video}; delete it, and it is rendered again")
@@ -110,7 +111,7 @@ def write_images(path: Path, images: Iterable[np.ndarray], fps: float, total: in
         for image in tqdm(images, path.stem, total, unit="frame", disable=None, leave=False):
             if writer is None:
                 size_px = (image.shape[1], image.shape[0])
-                writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), fps, size_px)
+                writer = cv2.VideoWriter(as_text(path), cv2.VideoWriter.fourcc(*"mp4v"), fps, size_px)
                 if not writer.isOpened():
                     raise AppError(f"cannot write the video {path}; is the disk full?")
             writer.write(image)

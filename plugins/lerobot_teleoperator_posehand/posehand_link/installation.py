@@ -20,7 +20,7 @@ def find_posehand(directory: str | Path | None = None) -> Path:
         PoseHandNotFoundError: it is in none of them, or not in the one given.
     """
     given = directory or os.environ.get(ENVIRONMENT_VARIABLE)
-    candidates = [Path(given).expanduser()] if given else list(Path(__file__).resolve().parents)
+    candidates = [Path(os.path.expanduser(given))] if given else list(Path(__file__).resolve().parents)
     for candidate in candidates:
         if (candidate / _MODULE).is_file():
             return candidate.resolve()
