@@ -15,13 +15,13 @@ from app.body_sight import BodyEyes
 from app.clock import Clock, FileClock, MonotonicClock
 from app.detector import HandDetector
 from app.horizon import Horizon
-from app.recording_meta import is_recording, read_meta
+from app.recording_meta import read_meta
 from app.replay import RecordedClock, RecordedHorizon, Replay
 from app.run_calibration import RunCalibration, load_operators
 from app.seeing import Eyes, Sights
 from app.settings import TeleopSettings, parse_horizon_ms
 from app.sources.base import Source, SourceFacts
-from app.sources.open import open_source
+from app.sources.open import open_source, recording_of
 from app.sources.recording import RecordingSource
 from models.observation import Hand
 
@@ -82,8 +82,8 @@ def open_live(
 
         body = BodyEyes(stack.enter_context(BodyDetector(body_model, settings.mirror)))
     clock: Clock = MonotonicClock() if settings.realtime else FileClock()
-    recording = Path(settings.source)
-    if is_recording(recording):
+    recording = recording_of(settings.source)
+    if recording is not None:
         calibration = _recorded_calibration(read_meta(recording).run, settings)
     else:
         calibration = RunCalibration.load(

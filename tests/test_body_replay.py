@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,13 +16,17 @@ from test_replay import all_sights, same
 
 import launch
 from app.errors import AppError, UsageError
+from app.inputs import open_live
 from app.moments import Moments
 from app.recording import BODIES_FILE, HANDS_FILE, RecordingReader
 from app.recording_bodies import unpack_body_record
 from app.recording_hands import NO_FRAME, unpack_array
+from app.recording_meta import read_meta, write_meta
 from app.recording_settings import recorded_settings
 from app.replay import Replay
+from app.run_calibration import RunCalibration
 from app.teleop import run_teleop
+from calibration.delays import Delays
 
 __all__ = ["body_detector"]  # a fixture
 
@@ -48,6 +53,20 @@ def replayed(recording: Path, directory: Path, **changes: object) -> dict[str, n
     )
     run_teleop(settings, recording=recording)
     return trace_of(directory, "again")
+
+
+@pytest.mark.usefixtures("body_detector")
+def test_a_recording_named_from_home_is_seen_with_what_was_calibrated_then(tmp_path, monkeypatch):
+    recording = record(tmp_path, "none", frames=3)
+    meta = read_meta(recording)
+    then = RunCalibration(Delays(camera_ms=77.0)).plain()
+    write_meta(recording, replace(meta, run=meta.run | {"calibration": then}))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    for source in (str(recording), "~/recording"):
+        with contextlib.ExitStack() as stack:
+            inputs = open_live(replace(ALONE, source=source), None, True, stack)
+        assert inputs.calibration.delays.camera_ms == 77.0
 
 
 @pytest.mark.parametrize("hand", ["right", "none"])

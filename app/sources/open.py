@@ -49,17 +49,32 @@ def open_source(spec: str, *, realtime: bool, loop: bool = False, script: str = 
         return StreamSource(spec)
     if not spec:
         raise UsageError(f"the source is empty: use {LEGAL}")
-    path = Path(os.path.expanduser(spec))  # a ~ that is no home is part of the name
-    try:
-        recorded = path.is_dir() and (is_recording(path) or path.suffix == ".rec")
-        there = path.exists()
-    except OSError as error:
-        raise AppError(f"cannot read the source {spec!r}: {error.strerror}; use {LEGAL}") from error
-    if recorded:
-        return RecordingSource(path, realtime=realtime)
-    if not there:
+    recording = recording_of(spec)
+    if recording is not None:
+        return RecordingSource(recording, realtime=realtime)
+    path = _path(spec)
+    if not path.exists():
         raise AppError(f"there is no source {spec!r}: use {LEGAL}")
     return VideoSource(path, realtime=realtime)
+
+
+def recording_of(spec: str) -> Path | None:
+    """The folder of the recording that `spec` names; None if it names something else.
+
+    Raises:
+        AppError: it cannot be looked at.
+    """
+    if spec.partition(":")[0] in ("webcam", "synthetic") or "://" in spec:
+        return None
+    path = _path(spec)
+    try:
+        return path if path.is_dir() and (is_recording(path) or path.suffix == ".rec") else None
+    except OSError as error:
+        raise AppError(f"cannot read the source {spec!r}: {error.strerror}; use {LEGAL}") from error
+
+
+def _path(spec: str) -> Path:
+    return Path(os.path.expanduser(spec))  # a ~ that is no home is part of the name
 
 
 def _number(spec: str, number: str) -> int:
