@@ -27,7 +27,7 @@ from app.calibrate.hand_settings import CalibrateHandSettings
 from app.calibrate.latency_settings import LatencyCalibrationSettings
 from app.check_hand.settings import CheckHandSettings
 from app.command_line import read_arguments
-from app.errors import AppError, UsageError
+from app.errors import AppError, CancelledError, UsageError
 from app.export.settings import ExportSettings
 from app.export_network_settings import ExportOnnxSettings, ExportTensorRtSettings
 from app.robot_settings import RobotSettings
@@ -439,6 +439,9 @@ def _run(arguments: list[str]) -> int:
         return 0  # help was printed
     except UsageError as error:
         return _fail(str(error), 2)
+    except CancelledError as error:
+        print(error)
+        return INTERRUPTED  # what was to follow on success does not
     except (AppError, CalibrationError, ModelError, RetargetError, RobotError) as error:
         return _fail(str(error), 1)
     except OSError as error:

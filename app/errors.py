@@ -7,3 +7,7 @@ class AppError(RuntimeError):
 
 class UsageError(AppError):
     """A flag has an illegal value; the message lists the legal ones."""
+
+
+class CancelledError(AppError):
+    """Whoever was guided gave up; the message says what became of it."""

@@ -16,7 +16,7 @@ from app.calibrate.camera_capture import InstructionLines, capture_views
 from app.calibrate.camera_guide import GOALS, CaptureGuide, GuideState
 from app.calibrate.camera_settings import CalibrateCameraSettings
 from app.calibrate.camera_window import CapturePicture
-from app.errors import AppError, UsageError
+from app.errors import AppError, CancelledError, UsageError
 from app.frame import Frame
 from app.opencv import cv2
 from app.sources.base import EndOfSource
@@ -336,8 +336,8 @@ def test_cancelling_keeps_the_calibration_there_was(
     monkeypatch.setattr("app.calibrate.camera._open_display", lambda *arguments: Cancelling(2))
     source = Shown(_moving(images, camera.render(None)))
     settings = CalibrateCameraSettings(output=output, keep_images=tmp_path / "kept")
-    lines = run_camera(settings, source=source)
-    assert "cancelled after 2 images" in lines[0]
+    with pytest.raises(CancelledError, match="cancelled after 2 images; what was calibrated before stays"):
+        run_camera(settings, source=source)
     assert output.read_text() == "as it was"
     assert len(list((tmp_path / "kept").iterdir())) == 2
     assert source.closed
@@ -429,8 +429,8 @@ def test_escape_in_the_window_ends_the_run(
 ) -> None:
     monkeypatch.setattr("app.calibrate.camera.has_display", lambda: True)
     source = Typing([images[0]] * 30)
-    lines = run_camera(CalibrateCameraSettings(output=tmp_path / "camera.json"), source=source)
-    assert lines[0].startswith("cancelled after")
+    with pytest.raises(CancelledError, match="cancelled after"):
+        run_camera(CalibrateCameraSettings(output=tmp_path / "camera.json"), source=source)
     assert source.closed
     assert source._next < 10
     assert not (tmp_path / "camera.json").exists()

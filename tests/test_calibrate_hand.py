@@ -13,7 +13,7 @@ from app.calibrate.hand_report import TOUCHING_MM, robot_poses
 from app.calibrate.hand_session import InstructionLines, see_poses
 from app.calibrate.hand_settings import CalibrateHandSettings, check_settings
 from app.detector import HandDetector
-from app.errors import AppError, UsageError
+from app.errors import AppError, CancelledError, UsageError
 from app.frame import Frame
 from app.operator_retargeting import load_retargeter
 from app.run_camera import RunCamera
@@ -209,10 +209,9 @@ def test_a_pose_is_not_held_by_a_camera_that_froze() -> None:
 
 
 def test_cancelling_keeps_what_was_there(nothing_kept: Path, hand_landmarker_asset: Path) -> None:
-    lines = run_hand(
-        settings_for(nothing_kept), source=Rendered("adult_medium", 60), display=Recorder(cancel_at=5)
-    )
-    assert lines == ["cancelled; what was calibrated before stays as it is"]
+    source, display = Rendered("adult_medium", 60), Recorder(cancel_at=5)
+    with pytest.raises(CancelledError, match="cancelled; what was calibrated before stays as it is"):
+        run_hand(settings_for(nothing_kept), source=source, display=display)
 
 
 def test_a_missing_source_is_one_sentence(nothing_kept: Path) -> None:

@@ -336,6 +336,21 @@ runpy.run_path("launch.py", run_name="__main__")
     assert (done.returncode, done.stdout, done.stderr) == (130, "", said)
 
 
+def test_what_was_to_follow_a_calibration_does_not_follow_one_that_was_cancelled():
+    program = """
+import sys, launch
+def give_up(command):
+    raise launch.CancelledError("cancelled; what was calibrated before stays as it is")
+launch.Calibrate.run = give_up
+sys.exit(launch.main(["calibrate", "hand", "--operator", "Anna"]))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=120
+    )
+    said = "cancelled; what was calibrated before stays as it is\n"
+    assert (done.returncode, done.stdout, done.stderr) == (130, said, "")
+
+
 def test_importing_the_command_line_changes_no_signal():
     program = (
         "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); import launch; "

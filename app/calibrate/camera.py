@@ -12,6 +12,7 @@ import numpy as np
 from app.calibrate.camera_capture import CaptureDisplay, InstructionLines, Say, capture_views, read_views
 from app.calibrate.camera_settings import CalibrateCameraSettings, check_settings
 from app.display import has_display
+from app.errors import CancelledError
 from app.files import require_writable
 from app.sources.base import Source
 from app.sources.open import open_source
@@ -37,6 +38,7 @@ def run_camera(
     Raises:
         UsageError: a flag has an illegal value.
         AppError: a source, a folder or a file is unusable.
+        CancelledError: whoever held the board gave up.
         CalibrationError: the images cannot tell the camera; one sentence says why.
     """
     check_settings(settings)
@@ -62,9 +64,9 @@ def run_camera(
             stack.callback(display.close)
             captured = capture_views(source, board, display, settings.keep_images, settings.mirror)
         if captured.cancelled:
-            return [
+            raise CancelledError(
                 f"cancelled after {len(captured.views)} images; what was calibrated before stays as it is"
-            ]
+            )
         if not captured.complete:
             notes.append(f"{source.name} ended before the board had been everywhere; more of it would help")
         views = captured.views

@@ -13,6 +13,7 @@ from app.calibrate.hand_session import HandDisplay, InstructionLines, Say, Seen,
 from app.calibrate.hand_settings import CalibrateHandSettings, check_settings
 from app.detector import HandDetector
 from app.display import choose_headless
+from app.errors import CancelledError
 from app.files import require_writable
 from app.operator_retargeting import load_retargeter
 from app.run_camera import RunCamera
@@ -54,6 +55,7 @@ def run_hand(
     Raises:
         UsageError: a flag has an illegal value.
         AppError: the source or a file is unusable.
+        CancelledError: the operator gave up.
         RetargetError: the robot hand is none.
         CalibrationError: a pose was not shown; one sentence says which. What was kept before stays.
     """
@@ -78,7 +80,7 @@ def run_hand(
             stack.callback(display.close)
         seen = see_poses(source, detector, settings.hand, temporal, display, camera)
     if seen is None:
-        return ["cancelled; what was calibrated before stays as it is"]
+        raise CancelledError("cancelled; what was calibrated before stays as it is")
     calibration = make_calibration(settings, seen)
     calibrated = load_retargeter(_robot_hand(settings), calibration)
     table = compare(robot_poses(usual, seen.samples), robot_poses(calibrated, seen.samples))

@@ -10,7 +10,7 @@ import numpy as np
 from PySide6 import QtCore, QtGui, QtOpenGL
 
 from app.calibrate.guided_window import Cancellable
-from app.errors import AppError
+from app.errors import AppError, CancelledError
 from calibration.loop_delay import Shown
 from calibration.screen_code import SIZE_UNITS, background, cells
 
@@ -130,7 +130,8 @@ def show_pattern(caption: Callable[[], str], done: Callable[[], bool]) -> Patter
     """Show the pattern on the whole screen until `done`; returns the window, closed, with what it showed.
 
     Raises:
-        AppError: there is no OpenGL, or the operator cancelled it; one sentence.
+        AppError: there is no OpenGL; one sentence.
+        CancelledError: the operator gave up.
     """
     surface = QtGui.QSurfaceFormat.defaultFormat()
     surface.setSwapInterval(1)
@@ -157,5 +158,5 @@ def show_pattern(caption: Callable[[], str], done: Callable[[], bool]) -> Patter
     window.hide()
     application.processEvents()
     if window.cancelled:
-        raise AppError("the latency calibration was cancelled; nothing was saved")
+        raise CancelledError("the latency calibration was cancelled; nothing was saved")
     return window
