@@ -169,7 +169,7 @@ def _excite(
     spec = hand_spec(link.hand)
     if link.joint_names != spec.joint_names:
         raise RobotError(
-            f"the robot at {link.endpoint} has other joints than an Allegro hand; its delay is followed "
+            f"the robot at {link.endpoint} has other joints than an Allegro v4; its delay is followed "
             "while it moves, without a calibration"
         )
     robot = LockstepRobot(link) if link.lockstep else LiveRobot(link)
