@@ -385,6 +385,7 @@ class RecordingPort:
     """A robot port that keeps what it is told."""
 
     endpoint = "tcp://somewhere:1"
+    version = "v4"
 
     def __init__(self) -> None:
         self.told: list[str] = []

@@ -319,15 +319,15 @@ def test_a_body_detector_that_hangs_does_not_keep_the_program_from_ending():
 @pytest.mark.parametrize("realtime", [True, False])
 def test_one_ctrl_c_ends_a_run_whose_body_detector_hangs(tmp_path, body_detector, monkeypatch, realtime):
     goes_on, detect = threading.Event(), body_detector.detect
+    ctrl_c = threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT))
 
     def detect_or_hang(frame: Frame) -> BodyObservation:
         if frame.index == 5:
+            ctrl_c.start()
             goes_on.wait()
         return detect(frame)
 
     monkeypatch.setattr(body_detector, "detect", detect_or_hang)
-    ctrl_c = threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT))
-    ctrl_c.start()
     try:
         result = run(tmp_path, realtime=realtime)
     finally:
