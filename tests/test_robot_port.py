@@ -144,7 +144,7 @@ def test_a_disarm_at_another_console_after_the_watchdogs_stays_too(live):
     drive(port, 0.5, seq)
     assert console.status().state.mode == "DISARMED"
     port.command("arm")
-    assert console.status().state.mode == "ENGAGING"
+    assert console.status().state.mode in ("ENGAGING", "TRACKING")
 
 
 def test_a_server_that_falls_silent_is_said_so(live, monkeypatch):
