@@ -1,7 +1,4 @@
-"""Kinematics of the Allegro hand v5, types A and B, and the URDF files that retargeting uses.
-
-`python -m robot.allegro_v5` writes the four files into robot/assets. They hold joints, limits and simple
-collision shapes, no masses: the vendor's inertias are no physical ones, and only v4 is simulated here.
+"""Kinematics of the Allegro hand v5, types A and B; `robot.allegro_v5_urdf` writes URDF files of them.
 
 Joints follow the vendor's description (Wonik Robotics, allegro_hand_ros2_v5), names and order included:
 joint_0_0 … index 0–3, middle 4–7, ring 8–11, thumb 12–15. Palm frame: z to the fingertips, x out of the palm,
@@ -19,29 +16,19 @@ What the vendor's description does not tell is taken from v4 or from the other h
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
-from xml.etree import ElementTree
 
 from robot.allegro_model import (
-    FINGER_WIDTH_M,
-    HANDS,
     ROOT_LINK,
     THUMB_LENGTHS_M,
     TIP_RADIUS_M,
-    WRIST_LINK,
-    WRIST_OFFSET_M,
     Hand,
     Joint,
     Vector,
-    bodies,
 )
-from robot.allegro_urdf import add_fixed, add_revolute, geometry, origin
 from robot.hands import ASSETS_DIR
-
-log = logging.getLogger(__name__)
 
 Kind = Literal["a", "b"]
 Range = tuple[float, float]
@@ -158,46 +145,6 @@ def v5_tips_m(kind: Kind) -> dict[str, Vector]:
     return {f"link_{i}_0_tip": (0.0, 0.0, THUMB_LENGTHS_M[2] if i == 15 else finger_m) for i in _LAST}
 
 
-def allegro_v5_urdf(kind: Kind, hand: Hand) -> str:
-    """The whole URDF as text; the same text every time."""
-    robot = ElementTree.Element("robot", name=f"allegro_v5{kind}_{hand}")
-    chain = v5_joints(kind, hand)
-    palm = bodies(hand)[ROOT_LINK]
-    _add_link(robot, ROOT_LINK, "box", palm.size_m or (), palm.center_m)
-    length_m = v5_lengths_m(kind)
-    tip_frame_m = {f"link_{i}_0": length_m[f"link_{i}_0"] for i in _LAST}
-    tip_center_m = {
-        link: v5_tips_m(kind)[f"{link}_tip"][2] - frame_m for link, frame_m in tip_frame_m.items()
-    }
-    for joint in chain:
-        link = joint.child
-        if link in length_m:
-            solid_m = length_m[link] + tip_center_m.get(link, 0.0)
-            _add_link(robot, link, "box", (*FINGER_WIDTH_M, solid_m), (0.0, 0.0, solid_m / 2))
-        else:
-            ElementTree.SubElement(robot, "link", name=link)
-    for link in tip_frame_m:
-        _add_link(robot, f"{link}_tip", "sphere", (TIP_RADIUS_M,), (0.0, 0.0, tip_center_m[link]))
-    ElementTree.SubElement(robot, "link", name=WRIST_LINK)
-    for joint in chain:
-        add_revolute(robot, joint)
-    for link, distance in tip_frame_m.items():
-        add_fixed(robot, f"{link.replace('link', 'joint')}_tip", link, f"{link}_tip", (0.0, 0.0, distance))
-    add_fixed(robot, "wrist_joint", ROOT_LINK, WRIST_LINK, WRIST_OFFSET_M)
-    ElementTree.indent(robot, space="  ")
-    note = "<!-- Written by robot/allegro_v5.py, which tells its sources; change that, not this. -->"
-    return f'<?xml version="1.0"?>\n{note}\n' + ElementTree.tostring(robot, encoding="unicode") + "\n"
-
-
-def main() -> None:
-    """Write all four files."""
-    for kind in KINDS:
-        for hand in HANDS:
-            path = v5_path(kind, hand)
-            path.write_text(allegro_v5_urdf(kind, hand), encoding="utf-8", newline="\n")
-            log.info("wrote %s", path)
-
-
 def _placed(fingers: tuple[_Finger, ...], kind: Kind, hand: Hand) -> list[_Finger]:
     """Index, middle and ring where they are on `hand`."""
     if hand == "right":
@@ -217,16 +164,3 @@ _AXES: dict[str, Vector] = {"-x": (-1.0, 0.0, 0.0), "y": (0.0, 1.0, 0.0), "z": (
 
 def _joint(index: int, parent: str, xyz: Vector, rpy: Vector, axis: str, limits: Range) -> Joint:
     return Joint(f"joint_{index}_0", parent, f"link_{index}_0", xyz, rpy, _AXES[axis], *limits)
-
-
-def _add_link(
-    robot: ElementTree.Element, name: str, kind: str, size_m: tuple[float, ...], center_m: Vector
-) -> None:
-    collision = ElementTree.SubElement(ElementTree.SubElement(robot, "link", name=name), "collision")
-    origin(collision, center_m)
-    geometry(collision, kind, size_m)
-
-
-if __name__ == "__main__":
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    main()

@@ -10,7 +10,8 @@ import yourdfpy
 
 from robot import HandView, RobotError
 from robot.allegro_model import HANDS, Hand
-from robot.allegro_v5 import KINDS, Kind, allegro_v5_urdf, v5_joints, v5_path, v5_tips_m
+from robot.allegro_v5 import KINDS, Kind, v5_joints, v5_path, v5_tips_m
+from robot.allegro_v5_urdf import allegro_v5_urdf
 from robot.allegro_versions import known_spec, version_spec
 from robot.link_poses import LinkPoses
 
