@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from math import pi
 from pathlib import Path
 from typing import Literal
@@ -51,6 +52,7 @@ def make_protocol(version: str, zeros: Path | None = None, serial: str = "", dev
     raise _unknown(version)
 
 
+@cache
 def version_spec(version: str, hand: Hand) -> HandSpec:
     """The hand of a hardware version: v2 and v3 are built like v4, v5 is a hand of its own.
 
