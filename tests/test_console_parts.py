@@ -18,13 +18,14 @@ from app.console.latency_history import LatencyHistory
 from app.console.layout import lay_out
 from app.console.maker import SnapshotMaker
 from app.console.paint_states import WORD_SHARE, WORD_SHARE_OF_TWO
+from app.console.painter import ROBOT_WIDTH
 from app.console.rates import Rates
 from app.console.source_phase import SEARCHING_AFTER_NS, PhaseOfSource
 from app.console.stopper import Stopper
 from app.console.words import ROBOT_WORDS, SOURCE_WORDS, arm_button, robot_words
 from app.horizon import LONGEST_MS, Horizon
 from app.snapshot import CalibrationView, HandSnapshot, Snapshot, shrink
-from robot import SceneState
+from robot import HandView, SceneState
 from robot.messages import MODES
 
 SECOND_NS = 1_000_000_000
@@ -149,6 +150,20 @@ def test_states_are_a_twentieth_of_the_window_high(width, height):
     beside_hand = 94 * u if 9 * width == 16 * height else 28 * u  # of two hands, where the window is wide
     for word in words:
         assert metrics.horizontalAdvance(word) <= layout.source.width - beside_hand, word
+
+
+@pytest.mark.parametrize("hand", ["right", "left"])
+def test_a_hand_with_its_fingers_spread_is_within_the_part_that_is_shown(hand):
+    view = HandView(hand, (480, 480))
+    pictures = []
+    for side in (-1.0, 1.0):
+        q_rad = np.tile([side * 0.35, 0.5, 0.0, 0.0], 4)  # bent, so that turning at the root moves the tip
+        q_rad[8] *= -1.0
+        q_rad[12:] = 0.263 if side > 0.0 else 1.396, 0.0, 0.0, 0.0  # the thumb to its limits
+        pictures.append(view.render(q_rad, view.spec.joint_names).astype(int))
+    moved = np.flatnonzero((abs(pictures[0] - pictures[1]) > 8).any(axis=(0, 2)))
+    assert np.ptp(moved) > 200
+    assert 2.0 * abs(moved / 480 - 0.5).max() <= ROBOT_WIDTH
 
 
 def test_every_state_has_its_word():

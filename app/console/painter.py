@@ -31,7 +31,7 @@ from models.observation import Hand
 
 ROBOT_SIDES_PX = (360, 480)  # of its picture, in a small window and in a large one
 ROBOT_PERIOD_S = 0.13  # rendering the robot costs more than all the rest
-ROBOT_WIDTH = 0.78  # share of its picture that a robot hand takes, thumb to last finger
+ROBOT_WIDTH = 0.92  # share of its picture that a robot hand takes with its fingers spread, and some air
 STILL_RAD = 0.003  # less is not seen
 STALE_S = 1.0
 
