@@ -51,10 +51,10 @@ def nobody(t_ns: int, hand: Hand = "right") -> Observation:
     return Observation.missing(t_ns, hand, SIZE_PX)
 
 
-def robot(mode: str, watchdog_disarms: int = 0) -> RobotState:
+def robot(mode: str, watchdog_disarms: int = 0, rest_commands: int = 0) -> RobotState:
     spec = hand_spec("right")
     zeros = np.zeros(16)
-    counters = {"watchdog_disarms": watchdog_disarms}
+    counters = {"watchdog_disarms": watchdog_disarms, "rest_commands": rest_commands}
     return RobotState(0, 0, mode, spec.joint_names, zeros, zeros, zeros, 0, "", counters)  # type: ignore[arg-type]
 
 
@@ -65,6 +65,7 @@ class Booth:
         self.gate = gate or BoothGate()
         self.frame = 0
         self.mode = "DISARMED"
+        self.rest_commands = 0
         self.told: list[str] = []
         self.frames: list[Gated] = []
 
@@ -89,9 +90,11 @@ class Booth:
         return self.now
 
     def look(self, observation: Observation, *others: Observation) -> Gated:
-        gated = self.gate.filter(self.t_ns, {"right": observation}, {"right": robot(self.mode)}, others)
+        state = robot(self.mode, rest_commands=self.rest_commands)
+        gated = self.gate.filter(self.t_ns, {"right": observation}, {"right": state}, others)
         for command in gated.commands.get("right", ()):
             self.told.append(command)
+            self.rest_commands += command == "disarm"
             if self.mode == "STOPPED":
                 continue
             if command == "arm" and self.mode == "DISARMED":

@@ -277,6 +277,34 @@ def test_a_disarm_at_another_console_counts_as_staffs():
     assert not booth.now.status.needs_staff
 
 
+@pytest.mark.parametrize("before", [False, True], ids=["first visitor", "after a visitor"])
+def test_a_disarm_at_another_console_of_a_robot_that_rests_counts_as_staffs(before):
+    booth = engaged() if before else Booth()
+    booth.wait(12.0)
+    assert not booth.now.status.needs_staff
+    told = list(booth.told)
+    booth.rest_commands += 1
+    booth.show(5.0)
+    assert booth.told == told
+    assert booth.now.status.needs_staff
+    booth.mode = "ENGAGING"  # armed there again
+    booth.wait(0.1)
+    booth.mode = "DISARMED"
+    booth.show(2.0)
+    assert booth.now.status.phase == "engaged"
+
+
+def test_a_disarm_at_another_console_counts_as_staffs_on_the_way_home_too():
+    booth = engaged()
+    while booth.told != ["arm", "home", "home"]:
+        booth.wait(0.1)
+    booth.rest_commands += 1
+    booth.mode = "DISARMED"
+    booth.show(5.0)
+    assert booth.told == ["arm", "home", "home", "disarm"]
+    assert booth.now.status.needs_staff
+
+
 def test_the_watchdogs_disarm_ends_the_turn_only():
     booth = engaged()
     gated = booth.gate.filter(booth.t_ns, {"right": seen(booth.t_ns)}, {"right": robot("DISARMED", 1)})

@@ -55,9 +55,10 @@ class Robot:
         self._rng = rng
         self._wait = 0
         self.mode = "DISARMED"
-        self.watchdog_disarms = 0
+        self.watchdog_disarms = self.rest_commands = 0
 
     def take(self, command: str) -> None:
+        self.rest_commands += command == "disarm"
         if self.mode == "STOPPED":
             return
         if command == "arm" and self.mode == "DISARMED" and self._rng.random() < 0.95:
@@ -98,7 +99,7 @@ class Day:
     def look(self, sights: list[Observation]) -> str:
         t_ns = self.frame * NS // HZ
         first, *others = sights or [nobody(t_ns)]
-        state = robot(self.robot.mode, self.robot.watchdog_disarms)
+        state = robot(self.robot.mode, self.robot.watchdog_disarms, self.robot.rest_commands)
         gated = self.gate.filter(t_ns, {"right": first}, {"right": state}, others)
         through = gated.observations["right"]
         self._palms = [

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from app.booth.config import BoothConfig
 from app.booth.farewell import Farewell
 from app.booth.hold import PalmHold
+from app.booth.others_rest import OthersRest
 from app.booth.palm import HandPlace, is_open_palm, place_of
 from app.booth.status import BoothStatus
 from app.booth.turn import Turn
@@ -66,6 +67,7 @@ class BoothGate:
         self._near_s: float | None = None  # when a hand was last in view
         self._paused = paused
         self._rested = False  # since it was paused
+        self._others_rest = OthersRest()
         self._picture: HandPlace | None = None  # a hand that never stirred
         self._picture_seen_s = 0.0
 
@@ -75,6 +77,7 @@ class BoothGate:
             self._pause()
         elif command == "arm":
             self._paused = False
+            self._others_rest.forget()
 
     def filter(
         self,
@@ -94,7 +97,7 @@ class BoothGate:
         t_s = self._time(t_ns)
         sights = [o for o in (*observations.values(), *others) if o.hand in observations]
         blocked = {hand for hand in observations if _mode(states.get(hand)) == "STOPPED"}
-        if blocked:
+        if blocked or self._others_rest.seen_in(states):
             self._pause()
         self._unpause(states)
         through: Observation | None = None
@@ -121,6 +124,7 @@ class BoothGate:
             else Observation.missing(observation.t_capture_ns, hand, observation.image_size_px)
             for hand, observation in observations.items()
         }
+        self._others_rest.own(commands)
         status = self._status(t_s, sights, needs_staff=self._paused)
         return Gated(seen, status, {hand: told for hand, told in commands.items() if told})
 
@@ -135,7 +139,9 @@ class BoothGate:
         rests = all(_mode(state) in ("", "DISARMED", "STOPPED") for state in states.values())
         if self._turn is None and not self._farewells:
             self._rested = self._rested or rests
-            self._paused = self._paused and (rests or not self._rested)
+            if self._paused and self._rested and not rests:
+                self._paused = False
+                self._others_rest.forget()
 
     def _pause(self) -> None:
         self._paused, self._rested = True, False
