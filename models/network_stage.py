@@ -6,7 +6,7 @@ What hands (`models.posebert_stage`) and bodies (`models.body_posebert_stage`) h
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -24,8 +24,8 @@ from models.window import SLOT_PERIOD_NS, SlottedWindow
 GAP_BRIDGED_S = 0.5
 # Beyond this, robots had better be told anew than play on.
 AHEAD_S = 0.5
-# After a gap longer than FADED_GAP_S the estimate may be far from what was predicted; the difference is led
-# over in REJOIN_S, a fifth of it a frame at most. Single lost frames are not worth the delay that costs.
+# After a gap longer than FADED_GAP_S the estimate may be far from what was predicted: it is come to in
+# REJOIN_S, evenly. Single lost frames are not worth the delay that costs.
 FADED_GAP_S = 0.12
 # Intervals that differ by no larger a factor are a slow camera's, and so many times as long is a gap of it.
 ALIKE, LONGER = 1.25, 1.5
@@ -35,24 +35,44 @@ FOLLOWED_S = 0.2  # nobody follows what was said longer ago: robots hold by then
 
 @dataclass(frozen=True)
 class Rejoining:
-    """What was predicted against what is seen, when something was seen again after a gap.
+    """The way from what was predicted in a gap to what is estimated once something is seen again.
+
+    It begins at the prediction of every instant instead of fading the first difference out: the network takes
+    a frame or two to believe what it sees, and later differences are to be gone, too, not jumped over.
 
     Attributes:
-        t_ns: that instant.
-        turn: (J,3) axis-angle from the rotations estimated to those predicted.
-        shift_m: (3,) from the root estimated to the one predicted.
+        t_ns: when something was seen again.
+        predicted: how what was seen before would have gone on.
+        turn: (J,3) axis-angle from the newest rotations estimated to those predicted; None before the first.
+            One that comes to half a turn must not change its sense on the way.
     """
 
     t_ns: int
-    turn: np.ndarray
-    shift_m: np.ndarray
+    predicted: Poses
+    turn: np.ndarray | None = None
+
+    def with_estimate(self, poses: Poses) -> Rejoining:
+        """When the newest estimate is known."""
+        return replace(self, turn=self._turns(poses, self.predicted.from_on(poses.t_ns[:1]))[0])
 
     def led_over(self, poses: Poses) -> Poses:
-        """The estimates with what is left of the difference."""
-        share = np.clip((poses.t_ns - self.t_ns) * 1e-9 / REJOIN_S, 0.0, 1.0)
-        left = 1.0 - share * share * (3.0 - 2.0 * share)
-        turns = matrix_from_axis_angle(left[:, None, None] * self.turn)
-        return Poses(poses.t_ns, turns @ poses.rotations, poses.wrist_m + left[:, None] * self.shift_m)
+        """The estimates, as far as they are come to."""
+        left = 1.0 - np.clip((poses.t_ns - self.t_ns) * 1e-9 / REJOIN_S, 0.0, 1.0)
+        predicted = self.predicted.from_on(poses.t_ns)
+        turns = matrix_from_axis_angle(left[:, None, None] * self._turns(poses, predicted))
+        shift_m = left[:, None] * (predicted.wrist_m - poses.wrist_m)
+        return Poses(poses.t_ns, turns @ poses.rotations, poses.wrist_m + shift_m)
+
+    def _turns(self, poses: Poses, predicted: Poses) -> np.ndarray:
+        """(K,J,3) axis-angle from estimates to predictions, in the sense they had."""
+        count = len(predicted.t_ns)
+        turn = axis_angle_from_matrix(predicted.rotations @ np.swapaxes(poses.rotations[:count], -1, -2))
+        if self.turn is None:
+            return turn
+        angle = np.linalg.norm(turn, axis=-1, keepdims=True)
+        other_way = turn * (1.0 - 2.0 * np.pi / np.maximum(angle, 1e-9))
+        nearer = np.linalg.norm(other_way - self.turn, axis=-1) < np.linalg.norm(turn - self.turn, axis=-1)
+        return np.where(nearer[..., None], other_way, turn)
 
 
 @dataclass(frozen=True)
@@ -91,9 +111,8 @@ class NetworkStage(ABC, Generic[WindowT, TrajectoryT]):
         backend: computes the network; says on what, why, and how often it failed there.
 
     Gaps: while nothing is detected what was foreseen goes on, up to GAP_BRIDGED_S, then all is lost. When it
-    is seen again while others still follow what was said before, the difference between prediction and new
-    estimate is faded out instead of jumped over. Works from the first detection on: slots before it are
-    masked as any gap is.
+    is seen again while others still follow what was said before, the way from prediction to new estimate is
+    gone, not jumped over. Works from the first detection on: slots before it are masked as any gap is.
     """
 
     name = "posebert"
@@ -243,8 +262,8 @@ class NetworkStage(ABC, Generic[WindowT, TrajectoryT]):
         t_now_ns = int(poses.t_ns[0])
         followed = (t_now_ns - self._t_said_ns) * 1e-9 <= FOLLOWED_S
         if gap and self._own is not None and followed:
-            predicted, wrist_m = self._own.at(t_now_ns)
-            turn = axis_angle_from_matrix(predicted @ np.swapaxes(poses.rotations[0], -1, -2))
-            self._rejoining = Rejoining(t_now_ns, turn, wrist_m - poses.wrist_m[0])
+            self._rejoining = Rejoining(t_now_ns, self._own)
         elif self._rejoining is not None and (t_now_ns - self._rejoining.t_ns) * 1e-9 >= REJOIN_S:
             self._rejoining = None
+        if self._rejoining is not None:
+            self._rejoining = self._rejoining.with_estimate(poses)

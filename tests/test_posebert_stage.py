@@ -22,7 +22,13 @@ from models.hand_model import HandModel
 from models.observation import Observation
 from models.posebert import FUTURE_SLOTS, PoseBert, PoseBertConfig
 from models.posebert_input import IN_DIM
-from models.rotations import mirror_points, mirror_rotations
+from models.poses import Poses
+from models.rotations import (
+    axis_angle_from_matrix,
+    matrix_from_axis_angle,
+    mirror_points,
+    mirror_rotations,
+)
 from models.temporal import NETWORK_FILE
 from models.window import SLOT_PERIOD_NS
 
@@ -112,6 +118,31 @@ def test_no_jump_when_the_hand_is_seen_again(untrained):
     trajectories = run(untrained, before + gap + [seen(i, away=AWAY_M) for i in range(18, 40)])
     assert largest_step_m(trajectories) < 0.25 * AWAY_M
     np.testing.assert_allclose(trajectories[-1].wrist_m[0], WRIST_M[39] + [AWAY_M, 0.0, 0.0], atol=2e-3)
+
+
+@pytest.mark.parametrize("late", [1, 2])
+def test_no_jump_when_the_network_believes_it_a_frame_or_two_later(untrained, late):
+    before, gap = [seen(i) for i in range(10)], [missing(i) for i in range(10, 18)]
+    again = [seen(i, away=AWAY_M * (i >= 18 + late)) for i in range(18, 40)]
+    trajectories = run(untrained, before + gap + again)
+    assert largest_step_m(trajectories) < 0.25 * AWAY_M
+    np.testing.assert_allclose(trajectories[-1].wrist_m[0], WRIST_M[39] + [AWAY_M, 0.0, 0.0], atol=2e-3)
+
+
+def test_half_a_turn_is_gone_in_one_sense():
+    """The shorter way round changes sides where the estimate trembles about the prediction's opposite."""
+    instants_ns = np.arange(20) * SLOT_PERIOD_NS
+    still = Poses(instants_ns, np.tile(np.eye(3), (20, 16, 1, 1)), np.zeros((20, 3)))
+    rejoining = network_stage.Rejoining(0, still)
+    angles = []
+    for i in range(9):
+        turned = matrix_from_axis_angle(np.array([np.pi + 0.1 * (-1.0) ** i, 0.0, 0.0]))
+        estimate = Poses(instants_ns[i : i + 2], np.tile(turned, (2, 16, 1, 1)), np.zeros((2, 3)))
+        rejoining = rejoining.with_estimate(estimate)
+        angles.append(axis_angle_from_matrix(rejoining.led_over(estimate).rotations[0, 0])[0])
+    steps = np.diff(np.unwrap(angles))
+    assert abs(np.sum(steps)) > np.pi - 0.2
+    assert abs(steps).max() < np.pi / 7.5 + 0.2
 
 
 def test_no_jump_after_a_gap_in_which_nobody_asked(untrained):
