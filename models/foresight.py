@@ -57,8 +57,9 @@ class ForesightConfig:
         slots: motion is carried on for so long; then the network's own future goes on from there.
         gap_fading, gap_most_rad: the same of the estimate itself where nothing more is seen. It is carried on
             for as long as gaps are bridged: moving hands that are lost from sight seldom stop, and an image
-            that freezes looks broken. Chosen on validation clips, where in gaps of ten frames it comes nearer
-            to the truth for that, and goes two fifths of the hand's way instead of one fifth.
+            that freezes looks broken. That is what this is for: in 92 gaps of ten frames of validation clips
+            it goes 42 % of the hand's way instead of the 27 % with what is ahead's own values, and is 27.9
+            mm from the truth instead of 27.5.
         judged_slots: how far ahead what was foreseen is compared with what came.
         memory_slots: for how long that counts.
         doubt_rad2: of the prior, as a squared motion: a part that hardly moved is trusted as before.
@@ -74,7 +75,7 @@ class ForesightConfig:
     most_rad: float = 0.25
     fading: float = 0.8
     slots: int = 2
-    gap_fading: float = 0.95
+    gap_fading: float = 0.97
     gap_most_rad: float = 0.5
     judged_slots: int = 2
     memory_slots: float = 33.0
