@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,13 +18,15 @@ from app.detector import HandDetector
 from app.horizon import Horizon
 from app.recording_meta import read_meta
 from app.replay import RecordedClock, RecordedHorizon, Replay
-from app.run_calibration import RunCalibration, load_operators
+from app.run_calibration import DamagedCalibrationError, RunCalibration, load_operators
 from app.seeing import Eyes, Sights
 from app.settings import TeleopSettings, parse_horizon_ms
 from app.sources.base import Source, SourceFacts
 from app.sources.open import open_source, recording_of
 from app.sources.recording import RecordingSource
 from models.observation import Hand
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,11 @@ def open_live(
     clock: Clock = MonotonicClock() if settings.realtime else FileClock()
     recording = recording_of(settings.source)
     if recording is not None:
-        calibration = _recorded_calibration(read_meta(recording).run, settings)
+        try:
+            calibration = _recorded_calibration(read_meta(recording).run, settings)
+        except DamagedCalibrationError as error:
+            logger.warning("%s", error)  # which says what is done here
+            calibration = RunCalibration(operators=load_operators(settings.operator, settings.hands))
     else:
         calibration = RunCalibration.load(
             settings.source, source.live, settings.robot, settings.operator, settings.hands

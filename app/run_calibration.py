@@ -13,6 +13,10 @@ from calibration.operator import OperatorCalibration, load_operator
 from models.observation import Hand
 
 
+class DamagedCalibrationError(CalibrationError):
+    """What a recording tells of its calibration cannot be read."""
+
+
 @dataclass(frozen=True)
 class RunCalibration:
     """What a run knows beforehand; what was not calibrated is assumed.
@@ -59,7 +63,7 @@ class RunCalibration:
         """From `plain`.
 
         Raises:
-            CalibrationError: it is something else.
+            DamagedCalibrationError: it is something else.
         """
         try:
             camera = plain.get("camera")
@@ -73,8 +77,8 @@ class RunCalibration:
                 {hand: OperatorCalibration.from_json(content) for hand, content in operators.items()},
             )
         except (KeyError, TypeError, AttributeError, CalibrationError) as error:
-            raise CalibrationError(
-                f"the recording's calibration is damaged ({error}); play its images with --detect"
+            raise DamagedCalibrationError(
+                f"the recording's calibration is damaged ({error}); play its images without, with --detect"
             ) from error
 
 

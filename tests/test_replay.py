@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -19,16 +20,20 @@ from hypothesis import strategies as st
 
 from app.console.command import Command
 from app.errors import AppError, UsageError
+from app.frame import Frame
+from app.inputs import open_live, open_replay
 from app.recording import HANDS_FILE, RecordingReader, RecordingWriter
 from app.recording_hands import NO_FRAME, HandRecord, unpack_array, unpack_hand_record
 from app.recording_meta import META_FILE
 from app.recording_settings import _TAKEN_OVER, recorded_settings
 from app.replay import Replay
+from app.run_calibration import RunCalibration
 from app.seeing import Gap, Sight
 from app.settings import TeleopSettings, check_settings
 from app.snapshot import Snapshot
 from app.sources.base import EndOfSource
 from app.teleop import RunResult, run_teleop
+from calibration.errors import CalibrationError
 from launch import parse
 from models.observation import Observation
 from models.trajectory import HandTrajectory
@@ -282,6 +287,20 @@ def test_damaged_settings_of_a_recording_get_one_sentence(tmp_path):
     directory = write(tmp_path / "run", [record(0)], {"settings": {"hand": 3}})
     with pytest.raises(AppError, match="hand is 3"):
         recorded_settings(directory)
+
+
+def test_what_was_calibrated_for_a_recording_can_be_done_without(tmp_path, caplog):
+    damaged = {"settings": {}, "calibration": {"delays": {"actuator_mm": 15.0}}}
+    directory = tmp_path / "run"
+    with RecordingWriter(directory, (64, 48), 30.0, blocking=True, run=damaged) as writer:
+        writer.write(Frame(0, 0, np.zeros((48, 64, 3), np.uint8)))
+        writer.write_records([record(0)])
+    with contextlib.ExitStack() as stack:
+        with pytest.raises(CalibrationError, match=r"damaged .*actuator_mm.* --detect"):
+            open_replay(TeleopSettings(realtime=False), directory, stack)
+        images = TeleopSettings(source=str(directory), realtime=False)
+        assert open_live(images, None, headless=True, stack=stack).calibration == RunCalibration()
+    assert "damaged" in caplog.text
 
 
 class Operator:
