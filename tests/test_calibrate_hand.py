@@ -10,7 +10,7 @@ import pytest
 from app.bench.operator import bone_errors, extreme_shapes
 from app.calibrate.hand import MEAN_SEEN_M, run_hand
 from app.calibrate.hand_report import TOUCHING_MM, robot_poses
-from app.calibrate.hand_session import InstructionLines, see_poses
+from app.calibrate.hand_session import InstructionLines, Seen, see_poses
 from app.calibrate.hand_settings import CalibrateHandSettings, check_settings
 from app.detector import HandDetector
 from app.errors import AppError, CancelledError, UsageError
@@ -25,12 +25,14 @@ from calibration.errors import CalibrationError
 from calibration.hand_fit import fit_operator
 from calibration.hand_guide import OPEN, STEPS, GuideState
 from calibration.hand_shape import bone_lengths_m
+from calibration.operator import load_operator
 from models.hand_model import HandModel
 from models.observation import Observation
 from models.posebert_input import mean_bone_lengths
 from models.temporal import load_temporal
+from retarget import read_config
 from retarget.errors import RetargetError
-from tests.hand_examples import seen_hand
+from tests.hand_examples import held_samples, seen_hand
 
 EVERY = 3  # a camera with ten frames a second: rendering and detecting take most of the time
 
@@ -226,6 +228,37 @@ def test_a_robot_hand_that_is_none_is_refused_before_anybody_poses(nothing_kept:
         run_hand(settings)
 
 
+def test_a_robot_hand_without_pinches_is_refused_before_anybody_poses(nothing_kept: Path) -> None:
+    hand = nothing_kept.parent / "vectors.yaml"
+    hand.write_text(
+        f"""retargeting:
+  type: vector
+  urdf_path: {read_config("allegro_right").urdf_path}
+  target_origin_link_names: [wrist, wrist]
+  target_task_link_names: [link_15.0_tip, link_3.0_tip]
+  target_link_human_indices: [[0, 0], [4, 8]]
+""",
+        encoding="utf-8",
+    )
+    settings = CalibrateHandSettings("Anna", source="nowhere.mp4", output=nothing_kept, robot_hand=str(hand))
+    with pytest.raises(UsageError, match="type vector, which knows no pinches to compare"):
+        run_hand(settings)
+
+
+def test_what_somebody_posed_for_is_kept_though_no_table_can_be_made_of_it(
+    tmp_path: Path, small_video: Path, hand_landmarker_asset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise ZeroDivisionError
+
+    seen = Seen(held_samples(), seen_hand(OPEN)[None])
+    monkeypatch.setattr("app.calibrate.hand.see_poses", lambda *_: seen)
+    monkeypatch.setattr("app.calibrate.hand.robot_poses", fails)
+    with pytest.raises(ZeroDivisionError):
+        run_hand(settings_for(tmp_path), source=VideoSource(small_video, realtime=False))
+    assert load_operator("Anna", folder=tmp_path).hand == "right"
+
+
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
@@ -235,6 +268,8 @@ def test_a_robot_hand_that_is_none_is_refused_before_anybody_poses(nothing_kept:
         ({"realtime": False}, "--no-realtime needs a source with a clock"),
         ({"source": "synthetic:1", "hand": "left"}, "synthetic shows a right hand: give --hand right"),
         ({"source": "synthetic", "mirror": True}, "shows a left hand with --mirror: give --hand left"),
+        ({"robot_hand": "leap_left"}, "leap_left is a left one; give leap_right for --hand right"),
+        ({"robot_hand": "allegro_v5a_right", "hand": "left"}, "right one; give allegro_v5a_left for --hand"),
         ({"network": Path("x"), "temporal": "none"}, "--network is for --temporal posebert"),
     ],
 )

@@ -13,7 +13,7 @@ from app.calibrate.hand_session import HandDisplay, InstructionLines, Say, Seen,
 from app.calibrate.hand_settings import CalibrateHandSettings, check_settings
 from app.detector import HandDetector
 from app.display import choose_headless
-from app.errors import CancelledError
+from app.errors import CancelledError, UsageError
 from app.files import require_writable
 from app.operator_retargeting import load_retargeter
 from app.run_camera import RunCamera
@@ -68,6 +68,11 @@ def run_hand(
         path = operator_file(settings.operator, settings.hand, settings.output)
         require_writable(path)
         usual = load_retargeter(_robot_hand(settings))  # what is no hand is refused before anybody poses
+        if usual.config.type != "dexpilot":
+            raise UsageError(
+                f"--robot-hand {settings.robot_hand} is of type {usual.config.type}, which knows no pinches "
+                "to compare; give one of type dexpilot"
+            )
         if source is None:
             source = open_source(settings.source, realtime=settings.realtime, script="calibrate")
             stack.callback(source.close)
@@ -83,8 +88,8 @@ def run_hand(
         raise CancelledError("cancelled; what was calibrated before stays as it is")
     calibration = make_calibration(settings, seen)
     calibrated = load_retargeter(_robot_hand(settings), calibration)
+    save_operator(calibration, settings.output)  # before anything else can go wrong: somebody posed for it
     table = compare(robot_poses(usual, seen.samples), robot_poses(calibrated, seen.samples))
-    save_operator(calibration, settings.output)
     return [*table, *_facts(calibration), f"calibration: {path}", _how_to_use(settings)]
 
 

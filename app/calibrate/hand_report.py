@@ -45,7 +45,7 @@ def robot_poses(retargeter: Retargeter, samples: Mapping[str, Samples]) -> Robot
         samples: by step.
     """
     tips_m = {step: _tips_m(retargeter, held) for step, held in samples.items()}
-    fingers = [FINGERS[keypoint // 4 - 2] for keypoint in retargeter.config.tip_keypoints[1:]]
+    fingers = [FINGERS[(keypoint - 1) // 4 - 1] for keypoint in retargeter.config.tip_keypoints[1:]]
     gaps = {}
     held_percent = {}
     for i, finger in enumerate(fingers):

@@ -10,6 +10,7 @@ from app.settings import TemporalChoice
 from calibration.errors import CalibrationError
 from calibration.operator import check_name
 from models.observation import Hand
+from retarget import hand_names
 
 _LEGAL_PALM_MM = (50.0, 150.0)
 
@@ -65,5 +66,10 @@ def check_settings(settings: CalibrateHandSettings) -> None:
     if settings.source.partition(":")[0] == "synthetic" and settings.hand != seen:
         mirrored = " with --mirror" if settings.mirror else ""
         raise UsageError(f"--source synthetic shows a {seen} hand{mirrored}: give --hand {seen}")
+    other = "left" if settings.hand == "right" else "right"
+    given = settings.robot_hand
+    if given != CalibrateHandSettings.robot_hand and given in hand_names() and given.endswith(f"_{other}"):
+        same = f"{given.removesuffix(other)}{settings.hand}"
+        raise UsageError(f"--robot-hand {given} is a {other} one; give {same} for --hand {settings.hand}")
     if settings.network is not None and settings.temporal != "posebert":
         raise UsageError(f"--network is for --temporal posebert; {settings.temporal} takes none")
