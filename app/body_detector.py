@@ -19,7 +19,7 @@ from mediapipe.tasks.python import BaseOptions, vision
 
 from app.detector import is_bgr_image
 from app.errors import AppError
-from app.frame import Frame
+from app.frame import Frame, unmirrored
 from app.native_stderr import without_native_notices
 from app.opencv import cv2
 from models.body_keypoints import KEYPOINTS_FROM_LANDMARKS, NUM_LANDMARKS, visibility_of_keypoints
@@ -114,8 +114,7 @@ class BodyDetector:
         self.close()
 
     def _run(self, frame: Frame) -> Any:
-        image = frame.image[:, ::-1] if self._mirrored else frame.image
-        rgb = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_BGR2RGB)
+        rgb = cv2.cvtColor(unmirrored(frame.image, self._mirrored), cv2.COLOR_BGR2RGB)
         if self._landmarker is None:
             self._open()
         t_ms = self._next_t_ms(frame.t_capture_ns)

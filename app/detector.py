@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from app.errors import AppError
-from app.frame import Frame
+from app.frame import Frame, unmirrored
 from app.hand_finder import HandFinder
 from app.hand_tracks import Detection, HandTracks, Track
 from app.opencv import cv2
@@ -172,7 +172,7 @@ class HandDetector:
         self.close()
 
     def _run(self, frame: Frame) -> list[Detection]:
-        image = np.ascontiguousarray(frame.image[:, ::-1] if self._mirrored else frame.image)
+        image = unmirrored(frame.image, self._mirrored)
         return (self._on_gpu or self._on_cpu).find(image, self._searched, frame.t_capture_ns)
 
     def _choose_search(self, t_ns: int, seen: list[Track]) -> None:

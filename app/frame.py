@@ -20,3 +20,8 @@ class Frame:
     index: int
     t_capture_ns: int
     image: np.ndarray
+
+
+def unmirrored(image: np.ndarray, mirrored: bool) -> np.ndarray:
+    """An image (height, width, 3) as a camera sees it, of one that is `mirrored` or is not; contiguous."""
+    return np.ascontiguousarray(image[:, ::-1] if mirrored else image)

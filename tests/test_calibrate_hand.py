@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +79,7 @@ class Recorder:
     def __init__(self, cancel_at: int | None = None) -> None:
         self.states: list[GuideState] = []
         self.notices: set[str] = set()
+        self.images: list[np.ndarray] = []
         self.closed = False
         self._cancel_at = cancel_at
 
@@ -88,6 +90,7 @@ class Recorder:
     def show(self, frame: Frame, observation: Observation, state: GuideState, notice: str) -> None:
         self.states.append(state)
         self.notices.add(notice)
+        self.images.append(frame.image)
 
     def wait(self, notice: str) -> None:
         self.notices.add(notice)
@@ -208,6 +211,20 @@ def test_a_pose_is_not_held_by_a_camera_that_froze() -> None:
         see_poses(source, FlatHandDetector(), "right", temporal, display, camera)
     assert max(state.index for state in display.states) == 0
     assert any("it is frozen" in notice for notice in display.notices)
+
+
+def test_a_mirror_image_is_displayed_as_the_keypoints_on_it_are(
+    nothing_kept: Path, hand_landmarker_asset: Path
+) -> None:
+    displays = []
+    for mirror in (False, True):
+        displays.append(Recorder())
+        settings = replace(settings_for(nothing_kept), source="rendered.mp4", mirror=mirror)
+        with pytest.raises(CalibrationError):
+            run_hand(settings, source=Rendered("adult_medium", frames=2), display=displays[-1])
+    plain, mirrored = (display.images[0] for display in displays)
+    assert not np.array_equal(plain, plain[:, ::-1])
+    np.testing.assert_array_equal(mirrored, plain[:, ::-1])
 
 
 def test_cancelling_keeps_what_was_there(nothing_kept: Path, hand_landmarker_asset: Path) -> None:

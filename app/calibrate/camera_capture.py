@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from app.calibrate.camera_guide import CaptureGuide, GuideState
 from app.errors import AppError
-from app.frame import Frame
+from app.frame import Frame, unmirrored
 from app.interrupt import Interrupt
 from app.opencv import cv2
 from app.sources.base import EndOfSource, Source
@@ -142,7 +142,7 @@ def capture_views(
             silent_s = 0.0
             if t_first_ns is None:
                 t_first_ns = frame.t_capture_ns
-            image = _unmirrored(frame.image, mirrored)
+            image = unmirrored(frame.image, mirrored)  # markers cannot be read in a mirror
             whole = (image.shape[1], image.shape[0]) == source.size_px
             view = detector.detect(image, f"image {len(guide.views) + 1}") if whole else None
             seen = seen or view is not None
@@ -183,7 +183,7 @@ def read_views(directory: Path, board: Board, mirrored: bool = False) -> tuple[l
     without: list[str] = []
     for path in tqdm(paths, desc="looking for the board", unit="image", leave=False, disable=None):
         image = _read_image(path)
-        view = None if image is None else detector.detect(_unmirrored(image, mirrored), path.name)
+        view = None if image is None else detector.detect(unmirrored(image, mirrored), path.name)
         if view is None:
             without.append(path.name)
         else:
@@ -192,10 +192,6 @@ def read_views(directory: Path, board: Board, mirrored: bool = False) -> tuple[l
         count = "the image" if len(paths) == 1 else f"any of the {len(paths)} images"
         raise AppError(f"the board was not found in {count} in {directory}: {_BOARD_QUESTION}")
     return views, without
-
-
-def _unmirrored(image: np.ndarray, mirrored: bool) -> np.ndarray:
-    return np.ascontiguousarray(image[:, ::-1]) if mirrored else image  # markers cannot be read in a mirror
 
 
 def _read_image(path: Path) -> np.ndarray | None:

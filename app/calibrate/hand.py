@@ -83,7 +83,7 @@ def run_hand(
         if display is None:
             display = _open_display(settings, source, say)
             stack.callback(display.close)
-        seen = see_poses(source, detector, settings.hand, temporal, display, camera)
+        seen = see_poses(source, detector, settings.hand, temporal, display, camera, settings.mirror)
     if seen is None:
         raise CancelledError("cancelled; what was calibrated before stays as it is")
     calibration = make_calibration(settings, seen)
@@ -148,4 +148,4 @@ def _open_display(settings: CalibrateHandSettings, source: Source, say: Say) -> 
     from app.calibrate.hand_page import HandPage
 
     title = f"PoseHand  {settings.hand} hand of {settings.operator}"
-    return HandPage(title, settings.hand, mirrored=source.live and not settings.mirror)
+    return HandPage(title, settings.hand, mirrored=source.live)

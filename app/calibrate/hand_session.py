@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
 
 from app.detector import HandDetector
 from app.errors import AppError
-from app.frame import Frame
+from app.frame import Frame, unmirrored
 from app.interrupt import Interrupt
 from app.run_camera import RunCamera
 from app.sources.base import EndOfSource, Source
@@ -106,6 +106,7 @@ def see_poses(
     temporal: TemporalStage,
     display: HandDisplay,
     camera: RunCamera,
+    mirrored: bool = False,
 ) -> Seen | None:
     """Guide an operator through all poses; None if that was cancelled.
 
@@ -116,6 +117,7 @@ def see_poses(
         temporal: a stage that nothing was shown to before.
         display: of the instructions; the caller closes it.
         camera: what the hand is seen with.
+        mirrored: the source shows a mirror image; what it mirrors is displayed, as keypoints are of that.
 
     Raises:
         AppError: the source gives no frames.
@@ -167,7 +169,8 @@ def see_poses(
             notice = source.status or look.notice
             if wrong_hand:
                 notice = f"That is your {_other(hand)} hand; show the {hand} one"
-            display.show(frame, observation, state, notice)
+            shown = replace(frame, image=unmirrored(frame.image, mirrored))
+            display.show(shown, observation, state, notice)
             if guide.step and not display.patient and t_ns - t_step_ns > _PATIENCE_S * 1e9:
                 raise _missing(guide, other_hand, hand)
     return Seen(guide.samples, np.array(detected))
