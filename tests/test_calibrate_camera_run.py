@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -141,6 +144,30 @@ def test_board_into_a_place_that_takes_no_files_is_one_sentence(tmp_path: Path) 
     (tmp_path / "file").write_text("")
     with pytest.raises(AppError, match="cannot write"):
         run_camera(CalibrateCameraSettings(board=tmp_path / "file" / "board.pdf"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such limit there")
+def test_a_disk_without_room_keeps_the_board_that_is_there(tmp_path: Path) -> None:
+    path = tmp_path / "board.pdf"
+    run_camera(CalibrateCameraSettings(board=path))
+    before = path.read_bytes()
+    with pytest.raises(AppError, match=r"cannot write .*board\.pdf"), little_room(len(before) // 2):
+        run_camera(CalibrateCameraSettings(board=path))
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@contextmanager
+def little_room(room_bytes: int) -> Iterator[None]:
+    """No file may become larger than that meanwhile."""
+    import resource  # not on Windows
+
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 # --- a folder

@@ -11,7 +11,7 @@ import numpy as np
 from PySide6 import QtCore, QtGui, QtWidgets
 
 from app.display import has_display
-from app.errors import AppError
+from app.files import write_atomically
 from app.opencv import cv2
 from calibration.board import DICTIONARY, DICTIONARY_NAME, Board
 
@@ -55,27 +55,19 @@ def write_board_pdf(path: Path, paper_name: PaperName, board: Board | None = Non
     """
     paper = PAPERS[paper_name]
     _ = ensure_application()  # fonts need one
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise AppError(f"cannot write {path}: {error.strerror}; choose another place") from error
-    partial = path.with_name(f".{path.name}.part")
-    writer = QtGui.QPdfWriter(str(partial))
+    page = QtCore.QBuffer()  # Qt says nothing of a disk that is full
+    page.open(QtCore.QIODevice.OpenModeFlag.WriteOnly)
+    writer = QtGui.QPdfWriter(page)
     writer.setResolution(PDF_DPI)
     writer.setPageSize(QtGui.QPageSize(paper.page_size))
     writer.setPageMargins(QtCore.QMarginsF(0.0, 0.0, 0.0, 0.0))
     writer.setTitle("PoseHand camera calibration board")
-    painter = QtGui.QPainter()
-    if not painter.begin(writer):
-        raise AppError(f"cannot write {path}: its folder takes no files; choose another place")
+    painter = QtGui.QPainter(writer)
     draw_page(painter, PDF_DPI, paper, board or Board())
     painter.end()
-    del writer  # closes the file
-    try:
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise AppError(f"cannot write {path}: {error.strerror}; choose another place") from error
+    del writer  # ends the document
+    with write_atomically(path) as file:
+        file.write(page.data().data())
 
 
 def page_image(paper_name: PaperName, dpi: int, board: Board | None = None) -> np.ndarray:
