@@ -19,24 +19,30 @@ if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_
     # What follows takes long to import, and nobody who presses Ctrl-C then wants to see where it was.
     signal.signal(signal.SIGINT, lambda number, frame: os._exit(130))  # INTERRUPTED, until there is `main`
 
-import tyro
+try:
+    import tyro
 
-from app.bench.settings import Benchmark, BenchSettings
-from app.calibrate.camera_settings import CalibrateCameraSettings
-from app.calibrate.hand_settings import CalibrateHandSettings
-from app.calibrate.latency_settings import LatencyCalibrationSettings
-from app.check_hand.settings import CheckHandSettings
-from app.command_line import read_arguments
-from app.errors import AppError, CancelledError, UsageError
-from app.export.settings import ExportSettings
-from app.export_network_settings import ExportOnnxSettings, ExportTensorRtSettings
-from app.robot_settings import RobotSettings
-from app.settings import TeleopSettings
-from calibration.errors import CalibrationError
-from models.errors import ModelError
-from retarget.errors import RetargetError
-from robot.errors import RobotError
-from robot.signals import end_signals, is_hangup
+    from app.bench.settings import Benchmark, BenchSettings
+    from app.calibrate.camera_settings import CalibrateCameraSettings
+    from app.calibrate.hand_settings import CalibrateHandSettings
+    from app.calibrate.latency_settings import LatencyCalibrationSettings
+    from app.check_hand.settings import CheckHandSettings
+    from app.command_line import read_arguments
+    from app.errors import AppError, CancelledError, UsageError
+    from app.export.settings import ExportSettings
+    from app.export_network_settings import ExportOnnxSettings, ExportTensorRtSettings
+    from app.robot_settings import RobotSettings
+    from app.settings import TeleopSettings
+    from calibration.errors import CalibrationError
+    from models.errors import ModelError
+    from retarget.errors import RetargetError
+    from robot.errors import RobotError
+    from robot.signals import end_signals, is_hangup
+except ModuleNotFoundError as error:
+    sys.exit(
+        f"error: the package {error.name} is missing: pip install -r requirements.txt, or start with the "
+        "Python that has it, .venv/bin/python; python -m app.doctor says what else is missing"
+    )
 
 INTERRUPTED = 130  # what shells expect of a program ended by Ctrl-C
 TeleopFlags = Annotated[TeleopSettings, tyro.conf.OmitArgPrefixes]
@@ -133,7 +139,10 @@ class Doctor:
 
     def run(self) -> int:
         from app.doctor import examine, report
+        from app.doctor.ports import HIGHEST_FIRST
 
+        if not 1 <= self.port <= HIGHEST_FIRST:
+            raise UsageError(f"--port is from 1 to {HIGHEST_FIRST} (two more follow), not {self.port}")
         return report(examine(self.port), self.json)
 
 

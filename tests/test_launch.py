@@ -64,6 +64,8 @@ def test_help_lists_the_commands():
         (("robot", "--object", "cup"), "--scene table"),
         (("replay", ".", "--source", "x.mp4"), "leave out --source"),
         (("robot", "--port", "70000"), "65533"),
+        (("doctor", "--port", "70000"), "--port is from 1 to 65533"),
+        (("doctor", "--port", "-1"), "--port is from 1 to 65533"),
         (("robot", "--channel", "can1", "--no-guardian"), "--channel, --no-guardian are for --robot allegro"),
         (("robot", "--robot", "allegro", "--object", "ball"), "--object is for --robot sim"),
         (("robot", "--robot", "allegro", "--guardian-timeout-ms", "0"), "must be > 0"),
@@ -273,6 +275,20 @@ def launch_in_shell(command: str, redirection: str) -> subprocess.CompletedProce
         text=True,
         timeout=120,
     )
+
+
+def test_a_python_without_the_packages_gets_one_sentence():
+    done = subprocess.run(
+        [sys.executable, "-S", "launch.py", "doctor"],  # no site-packages
+        cwd=ROOT,
+        env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: the package tyro is missing: pip install -r requirements.txt")
+    assert done.stderr.count("\n") == 1
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the shell there closes no output")

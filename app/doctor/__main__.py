@@ -5,6 +5,7 @@ import io
 import sys
 
 from app.doctor import examine, report
+from app.doctor.ports import HIGHEST_FIRST
 
 parser = argparse.ArgumentParser(prog="python -m app.doctor", description="Look at this machine.")
 parser.add_argument("--port", type=int, default=5570, help="first port of the robot server to look at")
@@ -13,4 +14,6 @@ for stream in (sys.stdout, sys.stderr):
     if isinstance(stream, io.TextIOWrapper):
         stream.reconfigure(errors="replace")  # a terminal without Unicode is no reason to fail
 settings = parser.parse_args()
+if not 1 <= settings.port <= HIGHEST_FIRST:
+    parser.error(f"--port is from 1 to {HIGHEST_FIRST} (two more follow), not {settings.port}")
 sys.exit(report(examine(settings.port), settings.json))

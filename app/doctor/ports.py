@@ -8,7 +8,7 @@ import socket
 from app.doctor.finding import Finding
 
 PORTS = 3  # targets, state, control
-_HIGHEST = 65535
+HIGHEST_FIRST = 65535 - PORTS + 1
 
 
 def look_at_ports(port: int) -> list[Finding]:
@@ -18,8 +18,8 @@ def look_at_ports(port: int) -> list[Finding]:
         port: the first.
     """
     subject = "robot server ports"
-    if not 1 <= port <= _HIGHEST - PORTS + 1:
-        return [Finding(subject, "note", f"--port {port} is none; give 1 to {_HIGHEST - PORTS + 1}")]
+    if not 1 <= port <= HIGHEST_FIRST:
+        return [Finding(subject, "note", f"--port {port} is none; give 1 to {HIGHEST_FIRST}")]
     ports = range(port, port + PORTS)
     errors = {number: _bind_error(number) for number in ports}
     busy = [number for number, error in errors.items() if error]
@@ -69,4 +69,4 @@ def _users(ports: list[int]) -> list[str]:
 
 def _next(port: int) -> int:
     """A first port beyond those looked at."""
-    return port + 10 if port + 10 + PORTS <= _HIGHEST else port - 10
+    return port + 10 if port + 10 <= HIGHEST_FIRST else port - 10
