@@ -7,7 +7,7 @@ import threading
 
 import numpy as np
 
-from app.calibrate.hand import make_calibration
+from app.calibrate.hand import make_calibration, operator_flags
 from app.calibrate.hand_session import Seen
 from app.calibrate.hand_settings import CalibrateHandSettings
 from app.hand_run import HandRun
@@ -124,5 +124,5 @@ class LiveCalibration:
             self.note = f"not calibrated: {self._trouble}"
             return
         self._run.lane.retargeter = self._retargeter
-        name = self._settings.operator
-        self.note = f"calibrated, and kept as {name}: A arms; next time start with --operator {name}"
+        name, flags = self._settings.operator, operator_flags(self._settings)
+        self.note = f"calibrated, and kept as {name}: A arms; next time start with {flags}"

@@ -137,7 +137,7 @@ class OperatorCalibration:
             for key, kind in (("fingers", FingerRange), ("pinches", PinchRange), ("quality", StepQuality)):
                 values[key] = {str(name): kind(**entry) for name, entry in values[key].items()}
             return OperatorCalibration(**values)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
             raise CalibrationError(f"a value is missing or of the wrong kind ({error})") from error
 
 
@@ -196,11 +196,11 @@ def load_operator(name: str, hand: str = "right", folder: Path | None = None) ->
         those = f"there are {', '.join(known)}" if known else "there is none yet"
         raise CalibrationError(
             f"no {hand} hand of operator {name!r} is calibrated ({those}); "
-            f"run: python launch.py calibrate hand --operator {_quoted(name)} --hand {hand}"
+            f"run: python launch.py calibrate hand --operator {quoted(name)} --hand {hand}"
         )
     try:
         found = OperatorCalibration.from_json(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, CalibrationError) as error:
+    except (OSError, ValueError, RecursionError, CalibrationError) as error:
         raise CalibrationError(
             f"{path} does not hold an operator's hand ({error}); delete it and calibrate again"
         ) from error
@@ -226,5 +226,6 @@ def save_operator(calibration: OperatorCalibration, folder: Path | None = None) 
     return path
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
+    """An operator's name as it is given on a command line."""
     return f'"{name}"' if " " in name else name

@@ -227,6 +227,24 @@ def test_a_mirror_image_is_displayed_as_the_keypoints_on_it_are(
     np.testing.assert_array_equal(mirrored, plain[:, ::-1])
 
 
+def test_who_keeps_it_elsewhere_is_told_where_teleop_looks(
+    tmp_path: Path, small_video: Path, hand_landmarker_asset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = tmp_path / "kept"
+    monkeypatch.setattr("app.calibrate.hand.operators_path", lambda: kept)
+    monkeypatch.setattr(
+        "app.calibrate.hand.see_poses", lambda *_: Seen(held_samples(), seen_hand(OPEN)[None])
+    )
+    monkeypatch.setattr("app.calibrate.hand.robot_poses", lambda *_: None)
+    monkeypatch.setattr("app.calibrate.hand.compare", lambda *_: [])
+    said = []
+    for folder in (kept, tmp_path / "else where"):
+        settings = replace(settings_for(folder), operator="Anna B")
+        said.append(run_hand(settings, source=VideoSource(small_video, realtime=False))[-1])
+    use = 'use it with: python launch.py teleop --operator "Anna B" --hand right'
+    assert said == [use, f"move it to {kept}, then {use}"]
+
+
 def test_cancelling_keeps_what_was_there(nothing_kept: Path, hand_landmarker_asset: Path) -> None:
     source, display = Rendered("adult_medium", 60), Recorder(cancel_at=5)
     with pytest.raises(CancelledError, match="cancelled; what was calibrated before stays as it is"):

@@ -69,6 +69,7 @@ def test_a_hand_is_calibrated_while_the_robot_rests_and_drives_it_then():
     last = max(i for i, snapshot in enumerate(console.shown) if snapshot.calibration is not None)
     after = console.shown[last + 5 :]
     assert {snapshot.hands[0].mode for snapshot in after} & {"ENGAGING", "TRACKING"}
+    assert any("start with --operator guest --hand right" in snapshot.notice for snapshot in console.shown)
     assert not after[-1].notice, "what was said is gone once the robot is armed"
 
 

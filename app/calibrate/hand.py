@@ -21,7 +21,13 @@ from app.sources.base import Source
 from app.sources.open import open_source
 from calibration.camera import load_camera
 from calibration.hand_fit import fit_operator
-from calibration.operator import OperatorCalibration, operator_file, save_operator
+from calibration.operator import (
+    OperatorCalibration,
+    operator_file,
+    operators_path,
+    quoted,
+    save_operator,
+)
 from models.hand_model import HandModel
 from models.posebert_input import mean_bone_lengths
 from models.temporal import load_temporal
@@ -135,10 +141,16 @@ def _facts(calibration: OperatorCalibration) -> list[str]:
 
 
 def _how_to_use(settings: CalibrateHandSettings) -> str:
-    name = f'"{settings.operator}"' if " " in settings.operator else settings.operator
-    hand = "" if settings.hand == "right" else f" --hand {settings.hand}"
+    kept = operators_path()
+    elsewhere = settings.output is not None and settings.output.resolve() != kept.resolve()
+    place = f"move it to {kept}, then " if elsewhere else ""
+    return f"{place}use it with: python launch.py teleop {operator_flags(settings)}"
+
+
+def operator_flags(settings: CalibrateHandSettings) -> str:
+    """The flags of teleop that take what was calibrated."""
     stage = "" if settings.temporal == "posebert" else f" --temporal {settings.temporal}"
-    return f"use it with: python launch.py teleop --operator {name}{hand}{stage}"
+    return f"--operator {quoted(settings.operator)} --hand {settings.hand}{stage}"
 
 
 def _open_display(settings: CalibrateHandSettings, source: Source, say: Say) -> HandDisplay:

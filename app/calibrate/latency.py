@@ -11,11 +11,12 @@ from app.calibrate.latency_robot import LiveRobot, LockstepRobot, move_robot
 from app.calibrate.latency_settings import LatencyCalibrationSettings
 from app.display import has_display
 from app.errors import AppError
+from app.files import require_writable
 from app.interrupt import Interrupt
 from app.sources.base import Source
 from app.sources.open import open_source
 from calibration.camera import canonical_source
-from calibration.delays import Delays, load_delays, save_delays
+from calibration.delays import Delays, delays_path, load_delays, save_delays
 from calibration.joint_delay import estimate_actuator_delay
 from calibration.loop_delay import LoopDelay, estimate_loop_delay
 from robot import RobotError, RobotLink, connect, hand_spec, spawn_simulation
@@ -40,6 +41,7 @@ def run_latency(settings: LatencyCalibrationSettings, path: Path | None = None) 
     """
     settings.check()
     before = load_delays(settings.source, settings.robot, path)
+    require_writable(delays_path() if path is None else path)  # before anything moves for nothing
     if not settings.robot_only and not has_display():
         raise AppError(
             "no display to show the pattern on (neither DISPLAY nor WAYLAND_DISPLAY is set); run this on a "
