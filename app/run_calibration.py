@@ -76,7 +76,14 @@ class RunCalibration:
                 camera,
                 {hand: OperatorCalibration.from_json(content) for hand, content in operators.items()},
             )
-        except (KeyError, TypeError, AttributeError, CalibrationError) as error:
+        except (
+            KeyError,
+            TypeError,
+            ValueError,
+            OverflowError,
+            AttributeError,
+            CalibrationError,
+        ) as error:
             raise DamagedCalibrationError(
                 f"the recording's calibration is damaged ({error}); play its images without, with --detect"
             ) from error

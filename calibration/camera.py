@@ -180,7 +180,7 @@ def camera_path(source: str) -> Path:
     is_file = Path(name).is_absolute()
     plain = re.sub(r"[^A-Za-z0-9.-]+", "_", Path(name).name if is_file else name).strip("_")[:40]
     if is_file or "://" in name:  # names cut short or stripped of signs could be alike
-        plain = f"{plain}_{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+        plain = f"{plain}_{hashlib.sha256(os.fsencode(name)).hexdigest()[:8]}"
     return user_config_path("posehand", appauthor=False) / "cameras" / f"{plain}.json"
 
 
@@ -217,7 +217,7 @@ def load_camera(source: str, path: Path | None = None) -> CameraCalibration | No
         )
     except KeyError as error:
         raise CalibrationError(f"{path} holds no camera calibration (no {error.args[0]}); {_CURE}") from error
-    except (OSError, ValueError, TypeError, OverflowError, CalibrationError) as error:
+    except (OSError, ValueError, TypeError, OverflowError, RecursionError, CalibrationError) as error:
         raise CalibrationError(f"{path} holds no camera calibration ({error}); {_CURE}") from error
 
 

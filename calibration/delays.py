@@ -106,7 +106,15 @@ def _read(path: Path) -> tuple[dict[str, float], dict[str, float]]:
             Delays(camera_ms=camera_ms)
         for actuator_ms in by_robot.values():
             Delays(actuator_ms=actuator_ms)
-    except (OSError, ValueError, TypeError, AttributeError, CalibrationError) as error:
+    except (
+        OSError,
+        ValueError,
+        TypeError,
+        OverflowError,
+        RecursionError,
+        AttributeError,
+        CalibrationError,
+    ) as error:
         legal = ", ".join(field.name for field in fields(Delays))
         raise CalibrationError(
             f"{path} does not hold delays ({error}); delete it, or give {legal} in milliseconds"

@@ -407,6 +407,8 @@ def test_no_calibration_is_none(tmp_path: Path) -> None:
         "distortion=[-9,0,0,0,0]",
         "images=1e999",
         "-coverage",
+        "[" * 100_000,
+        "fx=1" + 400 * "0",
         "cx=1e6",
         "cy=-300",
         "fy=5e5",
@@ -442,3 +444,8 @@ def test_sources_have_one_file_each(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     paths = {camera_path(source) for source in others}
     assert len(paths) == len(others)
     assert camera_path("clip.mp4") == camera_path(str(tmp_path / "clip.mp4"))
+
+
+def test_a_file_whose_name_is_no_text_has_a_place_of_its_own(tmp_path: Path) -> None:
+    places = {camera_path(str(tmp_path / name)) for name in ("clip\udce4.mp4", "clip\udcf6.mp4", "clip_.mp4")}
+    assert len(places) == 3

@@ -399,6 +399,8 @@ def test_video_that_shows_too_little_says_what_is_missing(
         ({"output": Path("camera.txt")}, "--output"),
         ({"images": Path("a"), "keep_images": Path("b")}, "--keep-images"),
         ({"source": "synthetic"}, "--source"),
+        ({"square_mm": 0.0}, "--square-mm is 0: .* from 5 to 500 mm"),
+        ({"square_mm": float("nan")}, "--square-mm is nan"),
     ],
 )
 def test_flags_that_cannot_be_followed_are_named(changes: dict[str, object], flag: str) -> None:

@@ -210,15 +210,23 @@ def test_a_robot_server_is_not_moved_without_consent(path: Path) -> None:
         run_latency(settings, path)
 
 
+def test_nothing_moves_whose_delay_could_not_be_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(latency, "spawn_simulation", lambda *_, **__: pytest.fail("the robot was started"))
+    with pytest.raises(AppError, match=r"cannot write .*a file is there where a folder is to be"):
+        run_latency(SIMULATED, tmp_path / "file" / "delays.json")
+
+
 def test_no_robot_server_and_broken_delays_are_told(path: Path) -> None:
     settings = LatencyCalibrationSettings(robot="tcp://127.0.0.1:1", robot_only=True, arm=True)
     with pytest.raises(RobotError):
         run_latency(settings, path)
     assert not path.exists()
-    path.write_text("{")
-    with pytest.raises(CalibrationError, match="does not hold delays"):
-        run_latency(settings, path)
-    assert path.read_text() == "{"
+    for broken in ("{", "[" * 100_000, '{"actuator_ms": 1' + 400 * "0" + "}"):
+        path.write_text(broken)
+        with pytest.raises(CalibrationError, match="does not hold delays"):
+            run_latency(settings, path)
+        assert path.read_text() == broken
 
 
 @pytest.mark.parametrize(

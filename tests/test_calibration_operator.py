@@ -58,7 +58,17 @@ def test_names_that_are_no_file_names_are_refused(name: str, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    "content", ["", "[]", "{}", '{"version": 2}', "not json", '{"version": 1, "name": "Anna"}', "\x00\xff"]
+    "content",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"version": 2}',
+        "not json",
+        '{"version": 1, "name": "Anna"}',
+        "\x00\xff",
+        "[" * 100_000,
+    ],
 )
 def test_a_damaged_file_is_named(content: str, tmp_path: Path) -> None:
     (tmp_path / "Anna.json").write_text(content, encoding="utf-8")
@@ -73,6 +83,8 @@ def test_a_damaged_file_is_named(content: str, tmp_path: Path) -> None:
     [
         ("scale", 0.0),
         ("scale", float("nan")),
+        ("scale", 10**400),
+        ("bones_m", [10**400] * 20),
         ("hand", "both"),
         ("bones_m", [0.1] * 19),
         ("palm_m", -0.1),

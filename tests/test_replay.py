@@ -283,20 +283,35 @@ def test_a_recording_of_no_rate_is_replayed_at_a_usual_one(tmp_path):
     assert Replay(recording, False, ["right"]).fps == 30.0
 
 
+CAMERA = {
+    **{"source": "webcam:0", "size_px": [640, 480], "fx": 600.0, "fy": 600.0, "cx": 320.0, "cy": 240.0},
+    **{"distortion": [0.0] * 5, "seen_radius": 0.5, "rms_px": 0.3, "images": 20, "coverage": 0.9},
+}
+
+
 def test_damaged_settings_of_a_recording_get_one_sentence(tmp_path):
     directory = write(tmp_path / "run", [record(0)], {"settings": {"hand": 3}})
     with pytest.raises(AppError, match="hand is 3"):
         recorded_settings(directory)
 
 
-def test_what_was_calibrated_for_a_recording_can_be_done_without(tmp_path, caplog):
-    damaged = {"settings": {}, "calibration": {"delays": {"actuator_mm": 15.0}}}
+@pytest.mark.parametrize(
+    ("kind", "content", "named"),
+    [
+        ("delays", {"actuator_mm": 15.0}, "actuator_mm"),
+        ("delays", {"actuator_ms": 10**400}, "int too large"),
+        ("camera", {**CAMERA, "size_px": [640, 480, 1]}, "longer"),
+    ],
+)
+def test_what_was_calibrated_for_a_recording_can_be_done_without(tmp_path, caplog, kind, content, named):
+    calibration = {**RunCalibration().plain(), kind: content}
+    damaged = {"settings": {}, "calibration": calibration}
     directory = tmp_path / "run"
     with RecordingWriter(directory, (64, 48), 30.0, blocking=True, run=damaged) as writer:
         writer.write(Frame(0, 0, np.zeros((48, 64, 3), np.uint8)))
         writer.write_records([record(0)])
     with contextlib.ExitStack() as stack:
-        with pytest.raises(CalibrationError, match=r"damaged .*actuator_mm.* --detect"):
+        with pytest.raises(CalibrationError, match=rf"damaged .*{named}.* --detect"):
             open_replay(TeleopSettings(realtime=False), directory, stack)
         images = TeleopSettings(source=str(directory), realtime=False)
         assert open_live(images, None, headless=True, stack=stack).calibration == RunCalibration()

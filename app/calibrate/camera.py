@@ -12,12 +12,13 @@ import numpy as np
 from app.calibrate.camera_capture import CaptureDisplay, InstructionLines, Say, capture_views, read_views
 from app.calibrate.camera_settings import CalibrateCameraSettings, check_settings
 from app.display import has_display
-from app.errors import CancelledError
+from app.errors import CancelledError, UsageError
 from app.files import require_writable
 from app.sources.base import Source
 from app.sources.open import open_source
 from calibration.board import Board, BoardView
 from calibration.camera import CameraCalibration, camera_path, canonical_source, save_camera
+from calibration.errors import CalibrationError
 from calibration.intrinsics import Intrinsics, fit_intrinsics
 
 logger = logging.getLogger(__name__)
@@ -44,7 +45,10 @@ def run_camera(
     check_settings(settings)
     if settings.board is not None:
         return _write_board(settings.board, settings)
-    board = Board.printed(settings.square_mm * 1e-3)
+    try:
+        board = Board.printed(settings.square_mm * 1e-3)
+    except CalibrationError as error:
+        raise UsageError(f"--square-mm is {settings.square_mm:g}: {error}") from error
     camera = canonical_source(settings.camera or settings.source)
     path = settings.output or camera_path(camera)
     require_writable(path)
