@@ -27,7 +27,7 @@ AHEAD_S = 0.5
 # After a gap longer than FADED_GAP_S the estimate may be far from what was predicted: it is come to in
 # REJOIN_S, evenly. Single lost frames are not worth the delay that costs.
 FADED_GAP_S = 0.12
-# Intervals that differ by no larger a factor are a slow camera's, and so many times as long is a gap of it.
+# Intervals that differ by no larger a factor are regular; so many times as long as a slow camera's is a gap.
 ALIKE, LONGER = 1.25, 1.5
 REJOIN_S = 0.25
 FOLLOWED_S = 0.2  # nobody follows what was said longer ago: robots hold by then
@@ -77,27 +77,42 @@ class Rejoining:
 
 @dataclass(frozen=True)
 class Intervals:
-    """How far apart detections come: regularly where a camera is slow, anyhow where sight is poor.
+    """How far apart frames or detections come.
 
     Attributes:
-        last_ns: the last three intervals at most.
+        last_ns: the last six intervals at most.
     """
 
     last_ns: tuple[int, ...] = ()
 
     @property
     def regular_ns(self) -> int:
-        """The longest of three that are alike; 0 where they are not."""
-        known = len(self.last_ns) == 3 and max(self.last_ns) <= ALIKE * min(self.last_ns)
-        return max(self.last_ns) if known else 0
+        """The longest of the last three if they are alike; 0 where they are not."""
+        last_ns = self.last_ns[-3:]
+        known = len(last_ns) == 3 and max(last_ns) <= ALIKE * min(last_ns)
+        return max(last_ns) if known else 0
 
-    def is_gap(self, interval_ns: int) -> bool:
-        """Whether so long without a detection is a gap."""
-        return interval_ns > max(FADED_GAP_S * 1e9, LONGER * self.regular_ns)
+    @property
+    def usual_ns(self) -> int:
+        """The longest but one, which may have been a pause; 0 of fewer than three."""
+        return sorted(self.last_ns)[-2] if len(self.last_ns) >= 3 else 0
 
     def after(self, interval_ns: int) -> Intervals:
         """With one more of them."""
-        return Intervals((*self.last_ns[-2:], interval_ns))
+        return Intervals((*self.last_ns[-5:], interval_ns))
+
+
+def is_gap(interval_ns: int, detections: Intervals, frames: Intervals) -> bool:
+    """Whether so long without a detection is a gap.
+
+    It is none where a camera is slow, be it regular or not: a hand that were led over to every estimate would
+    for ever be late. Where frames come and the hand is not seen in them, it is.
+
+    Args:
+        interval_ns: since the last detection.
+        detections, frames: how they came until then.
+    """
+    return interval_ns > max(FADED_GAP_S * 1e9, LONGER * max(detections.regular_ns, frames.usual_ns))
 
 
 WindowT = TypeVar("WindowT", bound=SlottedWindow)
@@ -136,7 +151,9 @@ class NetworkStage(ABC, Generic[WindowT, TrajectoryT]):
         self._own: Poses | None = None  # how the estimate itself goes on from there
         self._t_said_ns = 0  # when anything was given out last
         self._rejoining: Rejoining | None = None
-        self._intervals = Intervals()
+        self._intervals = Intervals()  # of detections
+        self._frames = Intervals()
+        self._t_frame_ns: int | None = None
         self.backend: Backend = open_backend(backend, network)
         self._halves = Halves.of(network) if isinstance(self.backend, CpuBackend) else None
         self._remembered: Remembered | None = None
@@ -197,9 +214,13 @@ class NetworkStage(ABC, Generic[WindowT, TrajectoryT]):
             return self._lost(window, t_ns)
         new = self._t_detected_ns is None or t_seen_ns > self._t_detected_ns
         intervals, gap = self._intervals, False
+        frames = self._frames
+        if self._t_frame_ns is not None and t_now_ns > self._t_frame_ns:
+            self._frames = frames.after(t_now_ns - self._t_frame_ns)
+        self._t_frame_ns = t_now_ns
         if new:
             if self._t_detected_ns is not None:
-                gap = intervals.is_gap(t_seen_ns - self._t_detected_ns)
+                gap = is_gap(t_seen_ns - self._t_detected_ns, intervals, frames)
                 self._intervals = intervals.after(t_seen_ns - self._t_detected_ns)
             self._t_detected_ns = t_seen_ns
         if new or self._last is None or self._own is None:
@@ -227,7 +248,8 @@ class NetworkStage(ABC, Generic[WindowT, TrajectoryT]):
         self._t_detected_ns = None
         self._last = self._own = None
         self._rejoining = None
-        self._intervals = Intervals()
+        self._intervals = self._frames = Intervals()
+        self._t_frame_ns = None
 
     def facts(self) -> dict[str, str | int]:
         """On what the network is computed, why, and how many windows the CPU had to step in for."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import subprocess
 import sys
 from pathlib import Path
@@ -193,6 +194,21 @@ def test_a_slow_camera_costs_no_delay(untrained, every):
     for i, said in enumerate(run(untrained, frames)):
         if i % every == 0 and i > 6 * every:
             np.testing.assert_allclose(said.wrist_m[0], WRIST_M[i], atol=4e-3)
+
+
+def test_an_uneven_slow_camera_costs_no_delay(untrained):
+    """As where a machine takes now longer, now shorter, to look: nothing is said between its frames."""
+    frames = list(itertools.accumulate([2, 6] * 9, initial=0))
+    for i, said in zip(frames, run(untrained, [seen(i) for i in frames]), strict=True):
+        if i > 24:
+            np.testing.assert_allclose(said.wrist_m[0], WRIST_M[i], atol=4e-3)
+
+
+def test_an_uneven_slow_camera_is_led_over_after_a_gap_too(untrained):
+    frames = [seen(i) for i in itertools.accumulate([2, 6] * 4, initial=0)]
+    foreseen, said = run(untrained, [*frames, missing(38), missing(44), seen(46, away=0.1)])[-2:]
+    assert said.source_state == "tracking"
+    assert np.linalg.norm(said.wrist_m[0] - foreseen.wrist_m[0]) < 0.02, "it jumped"
 
 
 def test_a_slow_camera_is_led_over_after_a_gap_too(untrained):
