@@ -54,7 +54,7 @@ class RobotTree:
         source: (L,) int, which independent joint drives it, −1 for none (fixed joints, the root).
         multiplier, offset: (L,) joint value = multiplier · q[source] + offset (1 and 0 unless it mimics).
         joint_names: n independent (moving, not mimicking) joints, in the order of the file.
-        lower_rad, upper_rad: (n,) their limits, rad or metres; −inf and inf where there are none.
+        lower_rad, upper_rad: (n,) their limits, rad or metres; −inf and inf where neither is given.
         shapes: the collision shapes that are no meshes.
         moving_joints: m joints that move, mimics included, in the order of their links.
     """
@@ -334,11 +334,13 @@ def _unit_axis(path: Path, joint: Any) -> np.ndarray:
 
 def _limits(path: Path, joint: Any) -> tuple[float, float]:
     limit = joint.limit
-    if joint.type == "continuous" or limit is None or limit.lower is None or limit.upper is None:
+    if joint.type == "continuous" or limit is None or (limit.lower is None and limit.upper is None):
         return -np.inf, np.inf
-    if not limit.lower <= limit.upper:
+    # URDF's default for the one that is left out.
+    lower, upper = (0.0 if end is None else float(end) for end in (limit.lower, limit.upper))
+    if not lower <= upper:
         raise RetargetError(
-            f"{path.name}: joint {joint.name!r} has the limits {limit.lower} … {limit.upper}; "
-            "the lower one must not exceed the upper."
+            f"{path.name}: joint {joint.name!r} has the limits {lower} … {upper}; "
+            "the lower one must not exceed the upper, and one that is left out is 0."
         )
-    return float(limit.lower), float(limit.upper)
+    return lower, upper

@@ -226,6 +226,7 @@ def test_unknown_names_are_reported_with_the_legal_ones(zoo: Path) -> None:
         ('axis xyz="1 2 -1"', 'axis xyz="0 0 0"', "give it a direction"),
         ('axis xyz="1 2 -1"', 'axis xyz="1 2"', "give it a direction of three numbers"),
         ('lower="0" upper="1"', 'lower="1" upper="0"', "must not exceed"),
+        ('lower="0" upper="1"', 'lower="0.2"', "limits 0.2 … 0.0; .* one that is left out is 0"),
         ("</robot>", "", "not a readable URDF"),
     ],
 )
@@ -235,6 +236,19 @@ def test_broken_descriptions_are_explained(tmp_path: Path, old: str, new: str, m
     path.write_text(ZOO.replace(old, new, 1))
     with pytest.raises(RetargetError, match=message):
         read_urdf(path)
+
+
+@pytest.mark.parametrize(
+    ("given", "limits"), [('upper="1.5"', (0.0, 1.5)), ('lower="-1.5"', (-1.5, 0.0)), ("", (-np.inf, np.inf))]
+)
+def test_of_two_limits_the_one_left_out_is_zero(
+    tmp_path: Path, given: str, limits: tuple[float, float]
+) -> None:
+    path = tmp_path / "half.urdf"
+    path.write_text(ZOO.replace('lower="0" upper="1"', given, 1))
+    tree = read_urdf(path)
+    joint = tree.joint_index("g_joint")
+    assert (tree.lower_rad[joint], tree.upper_rad[joint]) == limits
 
 
 @pytest.mark.parametrize("content", [None, "", "hello", "<robot"])
