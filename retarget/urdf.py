@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -169,9 +170,9 @@ def _parse(path: Path) -> tuple[list[Any], list[str], tuple[Primitive, ...]]:
     if not path.is_file():
         raise RetargetError(f"There is no robot description at {path}; give the path of a URDF file.")
     try:
-        # yourdfpy would go on with whatever it could read of a truncated file.
-        ElementTree.parse(path)
-        robot = yourdfpy.URDF.load(str(path), build_scene_graph=False, load_meshes=False).robot
+        # yourdfpy would go on with whatever it could read of a truncated file, or of an encoding new to it.
+        text = io.BytesIO(ElementTree.tostring(ElementTree.parse(path).getroot()))
+        robot = yourdfpy.URDF.load(text, build_scene_graph=False, load_meshes=False).robot
     except Exception as error:  # yourdfpy lets XML, attribute and value errors of many types through
         raise RetargetError(f"{path} is not a readable URDF ({error}); check the file.") from error
     joints = robot.joints

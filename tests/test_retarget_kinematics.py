@@ -251,6 +251,14 @@ def test_of_two_limits_the_one_left_out_is_zero(
     assert (tree.lower_rad[joint], tree.upper_rad[joint]) == limits
 
 
+@pytest.mark.parametrize("encoding", ["latin-1", "iso-8859-1", "utf-16", "utf-8"])
+def test_names_are_read_in_whatever_encoding_the_file_says(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "umlaut.urdf"
+    text = f'<?xml version="1.0" encoding="{encoding}"?>{ZOO.strip()}'.replace('"base"', '"Fuß"')
+    path.write_bytes(text.encode(encoding))
+    assert read_urdf(path).link_names[0] == "Fuß"
+
+
 @pytest.mark.parametrize("content", [None, "", "hello", "<robot"])
 def test_a_file_that_is_no_urdf_is_refused(tmp_path: Path, content: str | None) -> None:
     path = tmp_path / "no.urdf"
