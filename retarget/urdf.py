@@ -176,12 +176,13 @@ def _parse(path: Path) -> tuple[list[Any], list[str], tuple[Primitive, ...]]:
     except Exception as error:  # yourdfpy lets XML, attribute and value errors of many types through
         raise RetargetError(f"{path} is not a readable URDF ({error}); check the file.") from error
     joints = robot.joints
-    names = [joint.name for joint in joints]
-    repeated = sorted({name for name in names if names.count(name) > 1})
-    if repeated:
-        raise RetargetError(
-            f"{path.name}: joint {repeated[0]!r} is there twice; give every joint its own name."
-        )
+    for kind, parts in (("joint", joints), ("link", robot.links)):
+        names = [part.name for part in parts]
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated:
+            raise RetargetError(
+                f"{path.name}: {kind} {repeated[0]!r} is there twice; give every {kind} its own name."
+            )
     for joint in joints:
         if joint.origin is not None and not np.isfinite(joint.origin).all():
             raise RetargetError(f"{path.name}: the origin of joint {joint.name!r} is not finite; correct it.")

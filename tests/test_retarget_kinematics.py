@@ -223,6 +223,7 @@ def test_unknown_names_are_reported_with_the_legal_ones(zoo: Path) -> None:
         ('<parent link="b"/>', '<parent link="z"/>', "'z', which the file lacks"),
         ('<parent link="c"/>', '<parent link="f"/>', "must be a tree|one tree"),
         ('<link name="g"/>', '<link name="g"/><link name="loose"/>', "roots are base, loose"),
+        ('<link name="g"/>', '<link name="g"/><link name="g"/>', "link 'g' is there twice"),
         ('axis xyz="1 2 -1"', 'axis xyz="0 0 0"', "give it a direction"),
         ('axis xyz="1 2 -1"', 'axis xyz="1 2"', "give it a direction of three numbers"),
         ('lower="0" upper="1"', 'lower="1" upper="0"', "must not exceed"),
