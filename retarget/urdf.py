@@ -292,6 +292,11 @@ def _resolve_mimics(path: Path, joints: list[Any]) -> dict[str, tuple[str, float
             own_offset = 0.0 if mimic.offset is None else mimic.offset
             offset += multiplier * own_offset
             multiplier *= own_multiplier
+            if not np.isfinite([multiplier, offset]).all():
+                raise RetargetError(
+                    f"{path.name}: joint {driver!r} mimics {mimic.joint!r} by {own_multiplier} times it "
+                    f"plus {own_offset}; give a finite multiplier and offset."
+                )
             driver = mimic.joint
             seen.add(driver)
         resolved[name] = (driver, multiplier, offset)

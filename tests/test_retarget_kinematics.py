@@ -220,6 +220,8 @@ def test_unknown_names_are_reported_with_the_legal_ones(zoo: Path) -> None:
         ('type="continuous"', 'type="ball"', "legal are: fixed, revolute, continuous, prismatic"),
         ('<mimic joint="a_joint"', '<mimic joint="nobody"', "mimics 'nobody'"),
         ('<mimic joint="a_joint"', '<mimic joint="f_joint"', "mimics '._joint'"),
+        ('multiplier="-0.7"', 'multiplier="nan"', "'e_joint' mimics 'a_joint' by nan times .* finite"),
+        ('offset="0.2"', 'offset="-inf"', "'e_joint' mimics 'a_joint' .* plus -inf; give a finite"),
         ('<parent link="b"/>', '<parent link="z"/>', "'z', which the file lacks"),
         ('<parent link="c"/>', '<parent link="f"/>', "must be a tree|one tree"),
         ('<link name="g"/>', '<link name="g"/><link name="loose"/>', "roots are base, loose"),
