@@ -23,6 +23,7 @@ from app.check_hand.report import closing_line, report_lines
 from app.check_hand.run import run_check_hand
 from app.check_hand.settings import CheckHandSettings
 from app.check_hand.shape import HandShape, measure
+from app.check_hand.trial import turn_of
 from app.check_hand.wrist_frame import describe_turn, rpy_of, wrist_frame
 from app.drawing import FINGER_COLOURS
 from app.errors import AppError, UsageError
@@ -282,6 +283,25 @@ def test_a_hand_whose_joints_are_all_stuck_is_told_so(tmp_path):
     assert check.frame is None
     assert "joints that cannot move do not tell" in sentence(check, "frame")
     assert "joint_15.0 cannot move" in sentence(check, "limits")
+
+
+@pytest.mark.parametrize("kind", ["continuous", "prismatic"])
+def test_fingers_that_bend_to_no_known_side_are_not_judged(kind, tmp_path):
+    urdf = altered(RIGHT, tmp_path / "hand.urdf", ('type="revolute"', f'type="{kind}"'))
+    check = check_hand(urdf, CheckHandSettings())
+    assert check.shape.thumb.bending == ()
+    for trial in check.trials[:2]:
+        assert trial.level is Level.HINT
+        assert trial.verdict == "not judged: it is not known which way the fingers bend"
+
+
+def test_what_slides_does_not_turn_a_finger(tmp_path):
+    slide = '<joint name="m0" type="revolute">', '<joint name="m0" type="prismatic">'
+    shape = shape_of(altered(newcomer(tmp_path / "new.urdf"), tmp_path / "slide.urdf", slide))
+    for finger in shape.fingers:
+        turn = turn_of(finger, shape, finger.bending, np.array(finger.bent_q))
+        factor = 1.0 if finger.digit.tip == "end0" else 1.0 + 1.1
+        assert turn == pytest.approx(factor * abs(finger.bent_q[0] - finger.straight_q[0]))
 
 
 def test_names_tell_digits():

@@ -39,8 +39,10 @@ def bending_joints(
 
 
 def thumb_bending_joints(description: Description, thumb: Digit) -> list[int]:
-    """Independent joints that bend the thumb: its last two, without the one that swings all of it."""
-    joints = [description.tree.joint_index(name) for name in thumb.joints]
+    """Independent joints that bend the thumb: the last two that turn, without the one that swings it all."""
+    tree = description.tree
+    turning = [int(tree.source[link]) for link in thumb.moving if tree.joint_type[link] != PRISMATIC]
+    joints = list(dict.fromkeys(turning))
     return joints[1:][-2:] or joints
 
 

@@ -12,6 +12,7 @@ from app.check_hand.poses import Pose
 from app.check_hand.shape import DigitShape, HandShape
 from models.keypoints import FINGERTIPS
 from retarget import Retargeter
+from retarget.urdf import PRISMATIC
 
 _AT_LIMIT_RAD = 2e-3
 
@@ -114,7 +115,7 @@ def turn_of(
     turn = 0.0
     for link in digit.digit.moving:
         name = tree.joint_names[tree.source[link]]
-        if name in straight and name in joint_names:
+        if tree.joint_type[link] != PRISMATIC and name in straight and name in joint_names:
             turn += abs(float(tree.multiplier[link]) * (q_rad[joint_names.index(name)] - straight[name]))
     return turn
 
@@ -150,16 +151,22 @@ def _judge(
     if gap is not None:
         return _judge_pinch(pose, gap, depth, retargeter.config.type)
     said: list[tuple[Level, str]] = []
+    known = False
     for finger, link in roles.items():
         digit = shape.shape_of(link)
         if digit is None:
             continue
         if pose.kind == "fist":
-            verdict = _judge_closed(finger, turn_of(digit, shape, retargeter.joint_names, q))
+            measured = turn_of(digit, shape, retargeter.joint_names, q)
+            verdict = _judge_closed(finger, measured)
         else:
-            verdict = _judge_straight(finger, bend_of(digit, retargeter.joint_names, q))
+            measured = bend_of(digit, retargeter.joint_names, q)
+            verdict = _judge_straight(finger, measured)
+        known |= finger != 0 and measured is not None
         if verdict is not None:
             said.append(verdict)
+    if not known:
+        said.append((Level.HINT, "not judged: it is not known which way the fingers bend"))
     if depth > _OVERLAP_M:
         said.append((Level.HINT, f"the hand reaches {1e3 * depth:.0f} mm into itself"))
     if not said:
