@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from xml.sax.saxutils import quoteattr
 
 import numpy as np
 import pytest
@@ -115,6 +116,7 @@ def newcomer(path: Path, side: float = 1.0, thumb_at: int = 4, lower: float = -0
         finger(number)
     if thumb_at == 4:
         thumb()
+    path.parent.mkdir(exist_ok=True)
     path.write_text(f'<robot name="n">{"".join(links + joints)}{extra}</robot>', encoding="utf-8")
     return path
 
@@ -200,6 +202,39 @@ def test_a_newcomer_gets_a_config_that_works_where_it_is_written(tmp_path):
     with pytest.raises(UsageError, match="stays as it is"):
         run_check_hand(urdf, settings)
     assert written.read_text(encoding="utf-8") == text
+
+
+def test_a_config_written_through_a_link_to_a_folder_is_found_its_urdf(tmp_path):
+    (tmp_path / "real" / "deep").mkdir(parents=True)
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "real" / "deep", target_is_directory=True)
+    urdf = newcomer(tmp_path / "robots" / "new.urdf")
+    run_check_hand(urdf, CheckHandSettings(output=tmp_path / "p.png", write=link / "mine.yaml"))
+    assert "urdf_path: ../../robots/new.urdf" in (link / "mine.yaml").read_text(encoding="utf-8")
+    assert read_config(link / "mine.yaml").urdf_path == urdf
+
+
+@pytest.mark.parametrize(
+    "name", ["hand: 👋", "# tip", "é: ü", 'a "b": c', "\u2028: \x7f", "0", "yes", "[👋]"]
+)
+def test_names_that_yaml_would_not_take_for_text_are_read_back(name, tmp_path):
+    urdf = newcomer(tmp_path / "new.urdf")
+    text = urdf.read_text(encoding="utf-8").replace('"end0"', quoteattr(name))
+    urdf.write_text(text, encoding="utf-8")
+    assert name in read_text(check_hand(urdf, CheckHandSettings()).proposal).finger_tip_link_names
+
+
+def test_a_config_that_does_not_find_its_urdf_by_itself_is_told(tmp_path):
+    urdf = newcomer(tmp_path / "robots" / "new.urdf")
+    config = tmp_path / "configs" / "mine.yaml"
+    run_check_hand(urdf, CheckHandSettings(output=tmp_path / "p.png", write=config))
+    text = config.read_text(encoding="utf-8")
+    config.write_text(text.replace("../robots/new.urdf", "robots/new.urdf"), encoding="utf-8")
+    check = check_hand(urdf, CheckHandSettings(config=config))
+    assert levels(check, "URDF") == [Level.HINT]
+    assert f"urdf_path: {urdf.as_posix()}" in sentence(check, "URDF")
+    found = check_hand(urdf, CheckHandSettings(config=config, urdf_dir=tmp_path))
+    assert not levels(found, "URDF")
 
 
 def test_joints_that_bend_either_way_leave_the_palm_to_the_thumb(tmp_path):

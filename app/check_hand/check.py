@@ -17,7 +17,7 @@ from app.check_hand.description import Description
 from app.check_hand.diagnosis import diagnose_shape
 from app.check_hand.findings import Finding, Level, hint
 from app.check_hand.poses import canned_poses
-from app.check_hand.proposal import propose, read_text
+from app.check_hand.proposal import propose, read_text, yaml_name
 from app.check_hand.settings import CheckHandSettings
 from app.check_hand.shape import HandShape, measure
 from app.check_hand.trial import TrialResult, try_pose
@@ -73,9 +73,9 @@ def check_hand(urdf: Path, settings: CheckHandSettings) -> Check:
     """
     path, config_path = _find(urdf, settings)
     description = Description(path)
-    config = None
+    config, folder = None, None
     if config_path is not None:
-        config = _read_config(config_path, path, settings.urdf_dir, settings.hand)
+        config, folder = _read_config(config_path, path, settings.urdf_dir, settings.hand)
     shape = measure(description, wrist_of(config) if config else None)
     frame = None if shape.axes is None else wrist_frame(shape.axes)
     hand: Hand = settings.hand or shape.hand or "right"
@@ -86,6 +86,9 @@ def check_hand(urdf: Path, settings: CheckHandSettings) -> Check:
         used = read_text(proposal)
     else:
         used = dataclasses.replace(config, urdf_path=path)
+        if folder is not None:
+            text = f"the config does not find its URDF by itself; give --urdf-dir {folder}, or use this line"
+            findings.append(hint("URDF", text, f"urdf_path: {yaml_name(config.urdf_path.as_posix())}"))
         if config.urdf_path.resolve() != path.resolve():
             text = f"the config names {config.urdf_path.name}; it is tried on {path.name}"
             findings.append(hint("URDF", text))
@@ -121,14 +124,16 @@ def _find(urdf: Path, settings: CheckHandSettings) -> tuple[Path, Path | None]:
         ) from error
 
 
-def _read_config(path: Path, urdf: Path, urdf_dir: Path | None, side: str | None) -> HandConfig:
-    """The config; the URDF it names is looked for around the one that was given, too."""
+def _read_config(
+    path: Path, urdf: Path, urdf_dir: Path | None, side: str | None
+) -> tuple[HandConfig, Path | None]:
+    """The config, and the folder around the URDF that was given where only there its own one was found."""
     try:
-        return read_config(path, urdf_dir, side)
+        return read_config(path, urdf_dir, side), None
     except RetargetError as error:
         for folder in urdf.resolve().parents[:4]:
             try:
-                return read_config(path, folder, side)
+                return read_config(path, folder, side), folder
             except RetargetError:
                 continue  # the first error says what is wrong
         raise error

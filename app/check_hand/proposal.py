@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
+import math
 import os
 import textwrap
 from collections.abc import Iterable, Sequence
@@ -57,13 +58,15 @@ def read_text(text: str) -> HandConfig:
 
 def relative_to(text: str, urdf: Path, folder: Path) -> str:
     """The same text with urdf_path as seen from `folder`, where that is near."""
+    urdf = urdf.resolve()
     try:
-        relative = Path(os.path.relpath(urdf, folder)).as_posix()
+        # ".." leaves a link's target, not the link.
+        relative = Path(os.path.relpath(urdf, folder.resolve())).as_posix()
     except ValueError:  # another drive
         return text
     if relative.count("../") > 3:
         return text
-    return text.replace(f"urdf_path: {_name(urdf.as_posix())}", f"urdf_path: {_name(relative)}")
+    return text.replace(f"urdf_path: {yaml_name(urdf.as_posix())}", f"urdf_path: {yaml_name(relative)}")
 
 
 def keypoint_fingers(shape: HandShape) -> tuple[int, ...]:
@@ -89,13 +92,13 @@ def _text(shape: HandShape, frame: WristFrame | None, hand: Hand, home: Sequence
         "retargeting:",
         "  type: dexpilot",
         "  variant: contact",
-        f"  urdf_path: {_name(tree.path.resolve().as_posix())}",
-        f"  wrist_link_name: {_name(shape.wrist_link)}",
+        f"  urdf_path: {yaml_name(tree.path.resolve().as_posix())}",
+        f"  wrist_link_name: {yaml_name(shape.wrist_link)}",
         f"  finger_tip_link_names: {_names(digit.digit.tip for digit in digits)} # {spoken}",
     ]
     if fingers != tuple(range(len(fingers))):
         lines.append(f"  target_link_human_indices: {[[0, *(FINGERTIPS[finger] for finger in fingers)]]}")
-    lines += _wrapped("target_joint_names", [_name(name) for name in joints])
+    lines += _wrapped("target_joint_names", [yaml_name(name) for name in joints])
     if frame is not None and not frame.follows_convention:
         lines.append(f"  hand_frame_rpy: {rpy_text(frame.rpy)} # {frame_comment(frame)}")
     lines += [
@@ -148,7 +151,7 @@ def _coupling(digit: DigitShape) -> str:
     leader, follower = digit.bending[-2:]
     same = (digit.bent_q[-1] - digit.straight_q[-1]) * (digit.bent_q[-2] - digit.straight_q[-2]) > 0.0
     ratio = "" if same else ", ratio: -1.0"
-    return f"{{follower: {_name(follower)}, leader: {_name(leader)}{ratio}}}"
+    return f"{{follower: {yaml_name(follower)}, leader: {yaml_name(leader)}{ratio}}}"
 
 
 def _wrapped(key: str, entries: Sequence[str]) -> list[str]:
@@ -161,13 +164,12 @@ def _wrapped(key: str, entries: Sequence[str]) -> list[str]:
 
 
 def _names(names: Iterable[str]) -> str:
-    return "[" + ", ".join(_name(name) for name in names) + "]"
+    return "[" + ", ".join(yaml_name(name) for name in names) + "]"
 
 
-def _name(text: str) -> str:
+def yaml_name(text: str) -> str:
     """A name as YAML text, quoted where YAML would take it for a number or worse."""
-    try:
-        plain = yaml.safe_load(f"[{text}]") == [text]
-    except yaml.YAMLError:
-        plain = False
-    return text if plain else json.dumps(text)
+    with contextlib.suppress(yaml.YAMLError):
+        if yaml.safe_load(f"[{text}]") == [text]:
+            return text
+    return yaml.safe_dump(text, default_style='"', allow_unicode=True, width=math.inf).strip()
