@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import re
 import subprocess
 import sys
@@ -235,6 +236,31 @@ def test_a_config_that_does_not_find_its_urdf_by_itself_is_told(tmp_path):
     assert f"urdf_path: {urdf.as_posix()}" in sentence(check, "URDF")
     found = check_hand(urdf, CheckHandSettings(config=config, urdf_dir=tmp_path))
     assert not levels(found, "URDF")
+
+
+@pytest.mark.parametrize("joints", [2, 3])
+def test_of_more_chains_than_a_hand_has_only_five_are_used(joints, tmp_path):
+    links, chains = ['<link name="body"/>'], []
+    for finger, joint in itertools.product(range(6), range(joints + 1)):
+        above = f"l{finger}{joint - 1}" if joint else "body"
+        links.append(f'<link name="l{finger}{joint}"/>')
+        chains.append(
+            f'<joint name="j{finger}{joint}" type="{"revolute" if joint < joints else "fixed"}">'
+            f'<parent link="{above}"/><child link="l{finger}{joint}"/><axis xyz="0 1 0"/>'
+            f'<origin xyz="0 {0.0 if joint else 0.02 * finger} {0.04 if joint else 0.09}"/>'
+            '<limit lower="0" upper="1.5" effort="1" velocity="1"/></joint>'
+        )
+    urdf = tmp_path / "six.urdf"
+    urdf.write_text(f'<robot name="n">{"".join(links + chains)}</robot>', encoding="utf-8")
+    check = check_hand(urdf, CheckHandSettings())
+    assert levels(check, "digits") == [Level.HINT]
+    assert "6 chains move" in sentence(check, "digits")
+    used = read_text(check.proposal).finger_tip_link_names
+    assert used == tuple(digit.digit.tip for digit in check.shape.digits[:5])
+    assert [link in sentence(check, "digits") for link in used] == [True] * 5
+    config = tmp_path / "c.yaml"
+    config.write_text(check.proposal, encoding="utf-8")
+    assert not levels(check_hand(urdf, CheckHandSettings(config=config)), "digits")
 
 
 def test_joints_that_bend_either_way_leave_the_palm_to_the_thumb(tmp_path):

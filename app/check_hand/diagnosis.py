@@ -6,6 +6,7 @@ import re
 
 from app.check_hand.bending import is_limited, is_stuck
 from app.check_hand.findings import Finding, good, hint, wrong
+from app.check_hand.proposal import MAX_TIPS
 from app.check_hand.shape import HandShape
 from app.check_hand.wrist_frame import WristFrame, describe_axes, describe_turn, rpy_text
 from models.observation import Hand
@@ -26,7 +27,7 @@ def diagnose_shape(
     """
     findings = [_hand(shape, asked)]
     if not configured:
-        findings += _whole_hand(shape)
+        findings += [*_digits(shape), *_whole_hand(shape)]
     if frame is None:
         findings.append(_no_frame(shape))
     elif not configured:
@@ -60,6 +61,14 @@ def _hand(shape: HandShape, asked: Hand | None) -> Finding:
             "hand", f"{text}: mirrored, or the wrong file; if it is meant so, give --hand {shape.hand}"
         )
     return good("hand", f"a {shape.hand} hand with {len(shape.fingers)} fingers and a thumb, by its shape")
+
+
+def _digits(shape: HandShape) -> list[Finding]:
+    if len(shape.digits) <= MAX_TIPS:
+        return []
+    used = ", ".join(digit.digit.tip for digit in shape.digits[:MAX_TIPS])
+    text = f"{len(shape.digits)} chains move, as if these were two hands; only {used} are used"
+    return [hint("digits", f"{text}; give the URDF of one hand, or name its fingertips in a config")]
 
 
 def _no_frame(shape: HandShape) -> Finding:

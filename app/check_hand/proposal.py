@@ -21,9 +21,11 @@ from models.observation import Hand
 from retarget import HandConfig, Retargeter
 from retarget.config_file import config_from
 
+MAX_TIPS = 5
+"""Digits of a human hand, and so of a robot that it can lead."""
+
 # Fingers that detectors show slightly bent and short are to stay straight: β grows by this for straight ones.
 _STRAIGHT_SHARE = 1.25
-_MAX_TIPS = 5
 _HOME_BEND = 0.3  # of a finger's bending range, at rest
 
 
@@ -39,7 +41,7 @@ def propose(shape: HandShape, frame: WristFrame | None, hand: Hand) -> str:
     """
     retargeter = Retargeter(read_text(_text(shape, frame, hand, home=())))
     q = retargeter.solve(relaxed_pose(hand).keypoints, 0)
-    for finger in shape.fingers:  # all alike; only the thumb is posed as the human's
+    for finger in _led_fingers(shape):  # all alike; only the thumb is posed as the human's
         for name in finger.digit.joints:
             joint = shape.description.tree.joint_index(name)
             q[retargeter.joint_names.index(name)] = shape.straight_q[joint]
@@ -75,13 +77,17 @@ def keypoint_fingers(shape: HandShape) -> tuple[int, ...]:
     if "" not in named and len(set(named)) == len(named) and named[0] == "thumb":
         fingers = tuple(DIGIT_NAMES.index(name) for name in named)
         if list(fingers) == sorted(fingers):
-            return fingers[:_MAX_TIPS]
-    return tuple(range(min(len(named), _MAX_TIPS)))
+            return fingers[:MAX_TIPS]
+    return tuple(range(min(len(named), MAX_TIPS)))
+
+
+def _led_fingers(shape: HandShape) -> tuple[DigitShape, ...]:
+    return shape.fingers[: MAX_TIPS - 1 if shape.thumb else MAX_TIPS]
 
 
 def _text(shape: HandShape, frame: WristFrame | None, hand: Hand, home: Sequence[float]) -> str:
     tree = shape.description.tree
-    digits = shape.digits[:_MAX_TIPS]
+    digits = shape.digits[:MAX_TIPS]
     fingers = keypoint_fingers(shape)
     spoken = ", ".join(DIGIT_NAMES[finger] for finger in fingers)
     moved = {name for digit in digits for name in digit.digit.joints}
@@ -128,7 +134,7 @@ def _offsets(
     wrist = poses[tree.link_index(shape.wrist_link), :3, 3]
     human = knuckles_m(hand)
     rows = ["[0.0, 0.0, 0.0]"] if shape.thumb else []
-    for digit, finger in zip(shape.fingers, fingers[len(rows) :], strict=False):
+    for digit, finger in zip(_led_fingers(shape), fingers[len(rows) :], strict=True):
         across = float((digit.base_m - wrist) @ frame.R[:, 1])
         rows.append(f"[0.0, {round(across - scale * float(human[finger - 1, 1]), 3) + 0.0}, 0.0]")
     if not shape.thumb:
@@ -141,7 +147,7 @@ def _offsets(
 
 def _coupled(shape: HandShape) -> list[str]:
     """The last two joints of a finger bend together, as a hand's do, where the robot leaves them free."""
-    rows = [row for digit in shape.fingers if (row := _coupling(digit))]
+    rows = [row for digit in _led_fingers(shape) if (row := _coupling(digit))]
     return ["  coupled_joints: # DIP = PIP", *(f"    - {row}" for row in rows)] if rows else []
 
 
