@@ -445,6 +445,8 @@ def test_a_scale_far_off_is_told_with_the_right_one(scale, level, tmp_path):
 def test_a_wrist_on_a_finger_or_at_the_knuckles_is_told(tmp_path):
     finger = config_with(tmp_path / "a.yaml", wrist_link_name="link_4.0")
     assert levels(check_hand(RIGHT, CheckHandSettings(config=finger)), "wrist") == [Level.WRONG]
+    tip = config_with(tmp_path / "c.yaml", wrist_link_name="link_7.0_tip")
+    assert levels(check_hand(RIGHT, CheckHandSettings(config=tip)), "wrist") == [Level.WRONG]
     knuckles = config_with(tmp_path / "b.yaml", wrist_link_name="palm_link")
     assert levels(check_hand(RIGHT, CheckHandSettings(config=knuckles)), "wrist") == [Level.HINT]
 
@@ -590,6 +592,7 @@ def test_mistakes_on_the_command_line_take_one_sentence(arguments, status, words
         (('joint name="joint_1\\.0"', 'joint name="joint_0.0"'), "joint 'joint_0.0' is there twice"),
         (('xyz="0 0 0\\.0164"', 'xyz="nan 0 0.0164"'), "is not finite"),
         (('sphere radius="', 'sphere radius="-'), "has a sphere of the size [-0.012]"),
+        (('<origin xyz="[^"]*"', '<origin xyz="0 0 0"'), "link_7.0_tip lies at the wrist, palm_link"),
     ],
 )
 def test_a_urdf_that_cannot_be_used_takes_one_sentence(change, words, tmp_path):

@@ -49,7 +49,8 @@ def diagnose_config(config: HandConfig, shape: HandShape, frame: WristFrame | No
     roles = tip_roles(config)
     findings = [] if frame is None else [_frame(config, frame)]
     findings += [*_wrist(config, shape, frame), *_tips(config, roles, shape), *_joints(config, shape)]
-    if config.type != "position":
+    wrist = wrist_of(config)
+    if wrist is not None and shape.shape_of(wrist) is None:  # from a finger no length is a hand's
         findings.append(_scale(config, shape))
     return findings
 

@@ -85,9 +85,14 @@ class HandShape:
         return (*((self.thumb,) if self.thumb else ()), *self.fingers)
 
     @property
+    def middle(self) -> DigitShape:
+        """The finger that stands for a hand's middle one."""
+        return self.fingers[1] if len(self.fingers) > 1 else self.fingers[0]
+
+    @property
     def length_m(self) -> float:
-        """Wrist to the tip of the longest of the middle fingers, straight."""
-        return (self.fingers[1] if len(self.fingers) > 1 else self.fingers[0]).reach_m
+        """Wrist to the tip of the middle finger, straight."""
+        return self.middle.reach_m
 
     @property
     def scaling_factor(self) -> float:
