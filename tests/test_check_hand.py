@@ -365,6 +365,58 @@ def test_what_slides_does_not_turn_a_finger(tmp_path):
         assert turn == pytest.approx(factor * abs(finger.bent_q[0] - finger.straight_q[0]))
 
 
+def in_other_units(urdf: Path, path: Path, attributes: str, factor: float) -> Path:
+    """The same robot with the numbers of some attributes multiplied."""
+
+    def multiplied(match: re.Match[str]) -> str:
+        numbers = " ".join(f"{factor * float(number):.6g}" for number in match[2].split())
+        return f'{match[1]}="{numbers}"'
+
+    text = re.sub(rf'\b({attributes})="([^"]*)"', multiplied, urdf.read_text(encoding="utf-8"))
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("attributes", "factor", "subject", "words"),
+    [
+        ("lower|upper", 57.29578, "limits", "joint_0.0, joint_1.0, .* to 98.5 rad; .* give radians"),
+        ("xyz|radius|length|size", 1e3, "size", "231 m from the wrist .* give metres"),
+    ],
+)
+@pytest.mark.parametrize("configured", [True, False])
+def test_a_urdf_in_degrees_or_millimetres_is_told(attributes, factor, subject, words, configured, tmp_path):
+    urdf = in_other_units(RIGHT, tmp_path / "hand.urdf", attributes, factor)
+    config = config_with(tmp_path / "c.yaml", urdf) if configured else None
+    settings = CheckHandSettings(config=config, output=tmp_path / "p.png", write=tmp_path / "w.yaml")
+    check = check_hand(urdf, settings)
+    assert levels(check, subject) == [Level.WRONG]
+    assert re.search(words, sentence(check, subject))
+    assert closing_line(check) == f"wrong: {subject}"
+    lines, status = run_check_hand(urdf, settings)
+    assert status == 1
+    # Nothing that is measured in a wrong unit is offered as sound.
+    assert not any("[ok" in line or "home_rad" in line for line in lines)
+    assert (tmp_path / "p.png").exists()
+    assert not (tmp_path / "w.yaml").exists()
+
+
+def test_joints_above_the_palm_may_turn_more_than_once(tmp_path):
+    arm = (
+        '<link name="arm"/><joint name="WRJ" type="revolute"><parent link="arm"/><child link="body"/>'
+        '<axis xyz="0 0 1"/><limit lower="-20" upper="20" effort="1" velocity="1"/></joint>'
+    )
+    assert not check_hand(newcomer(tmp_path / "new.urdf", extra=arm), CheckHandSettings()).wrong
+
+
+def test_a_hand_of_a_few_centimetres_is_told_and_tried(tmp_path):
+    urdf = in_other_units(RIGHT, tmp_path / "hand.urdf", "xyz|radius|length|size", 0.1)
+    check = check_hand(urdf, CheckHandSettings())
+    assert levels(check, "size") == [Level.HINT]
+    assert "0.0231 m from the wrist" in sentence(check, "size")
+    assert check.trials
+
+
 def test_names_tell_digits():
     assert name_in(["R_thumb_tip_link"]) == "thumb"
     assert name_in(["thtip"]) == name_in(["THJ1"]) == "thumb"

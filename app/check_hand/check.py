@@ -21,6 +21,7 @@ from app.check_hand.proposal import propose, read_text, yaml_name
 from app.check_hand.settings import CheckHandSettings
 from app.check_hand.shape import HandShape, measure
 from app.check_hand.trial import TrialResult, try_pose
+from app.check_hand.units import diagnose_units
 from app.check_hand.wrist_frame import WristFrame, wrist_frame
 from app.errors import AppError, UsageError
 from models.observation import Hand
@@ -38,7 +39,7 @@ class Check:
         findings: in the order to be read.
         trials: how it follows the canned poses; empty where it cannot.
         retargeter: what they were tried with; None where there is none.
-        proposal: a ready config's YAML text.
+        proposal: a ready config's YAML text; "" where the URDF's units are wrong.
         configured: whether a config was given, which the trials then used.
     """
 
@@ -76,11 +77,15 @@ def check_hand(urdf: Path, settings: CheckHandSettings) -> Check:
     config, folder = None, None
     if config_path is not None:
         config, folder = _read_config(config_path, path, settings.urdf_dir, settings.hand)
-    shape = measure(description, wrist_of(config) if config else None)
-    frame = None if shape.axes is None else wrist_frame(shape.axes)
-    hand: Hand = settings.hand or shape.hand or "right"
-    findings = diagnose_shape(shape, frame, settings.hand, configured=config is not None)
     own_shape = measure(description)
+    shape = measure(description, wrist_of(config)) if config else own_shape
+    units = diagnose_units(own_shape)
+    if any(finding.level is Level.WRONG for finding in units):
+        hand = settings.hand or "right"
+        return Check(description, shape, None, hand, tuple(units), (), None, "", config is not None)
+    frame = None if shape.axes is None else wrist_frame(shape.axes)
+    hand = settings.hand or shape.hand or "right"
+    findings = diagnose_shape(shape, frame, settings.hand, configured=config is not None) + units
     proposal = propose(own_shape, frame, hand)
     if config is None:
         used = read_text(proposal)

@@ -13,6 +13,9 @@ from app.check_hand.trial import TrialResult
 from app.check_hand.wrist_frame import describe_axes
 from models.keypoints import FINGERS
 
+NOTHING = "none: first correct what is wrong above"
+"""In place of what makes no sense yet."""
+
 
 def report_lines(check: Check) -> list[str]:
     """Joints, links, fingertips, frame, findings and trials, one line each."""
@@ -30,13 +33,13 @@ def report_lines(check: Check) -> list[str]:
         lines.append(f"[{finding.level.value}] {finding.subject}: {finding.text}")
         if finding.remedy:
             lines.append(f"           {finding.remedy}")
-    lines += ["", f"poses, retargeted with {'the config' if check.configured else 'the config below'}"]
     if check.trials:
+        lines += ["", f"poses, retargeted with {'the config' if check.configured else 'the config below'}"]
         lines += _table([_TRIAL_HEAD, *(_trial_row(trial) for trial in check.trials)])
         lines += _limit_lines(check.trials)
         lines += [f"[{trial.level.value}] {trial.pose.name}: {trial.verdict}" for trial in check.trials]
     else:
-        lines.append("  none: first correct what is wrong above")
+        lines += ["", "poses", f"  {NOTHING}"]
     return lines
 
 

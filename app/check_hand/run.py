@@ -7,7 +7,7 @@ from pathlib import Path
 from app.check_hand.check import check_hand
 from app.check_hand.picture import write_picture
 from app.check_hand.proposal import relative_to
-from app.check_hand.report import closing_line, report_lines
+from app.check_hand.report import NOTHING, closing_line, report_lines
 from app.check_hand.settings import CheckHandSettings, check_settings
 from app.files import write_atomically
 
@@ -28,8 +28,8 @@ def run_check_hand(urdf: Path, settings: CheckHandSettings) -> tuple[list[str], 
     check = check_hand(urdf, settings)
     lines = report_lines(check)
     write_picture(check, settings.output)
-    lines += ["", "a ready config", "", *check.proposal.splitlines(), ""]
-    if settings.write is not None:
+    lines += ["", "a ready config", "", *(check.proposal.splitlines() or [f"  {NOTHING}"]), ""]
+    if settings.write is not None and check.proposal:
         proposal = relative_to(check.proposal, check.description.tree.path, settings.write.parent)
         with write_atomically(settings.write) as file:
             file.write(proposal.encode())
