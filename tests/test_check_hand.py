@@ -644,7 +644,7 @@ def test_mistakes_on_the_command_line_take_one_sentence(arguments, status, words
         (('joint name="joint_1\\.0"', 'joint name="joint_0.0"'), "joint 'joint_0.0' is there twice"),
         (('xyz="0 0 0\\.0164"', 'xyz="nan 0 0.0164"'), "is not finite"),
         (('sphere radius="', 'sphere radius="-'), "has a sphere of the size [-0.012]"),
-        (('<origin xyz="[^"]*"', '<origin xyz="0 0 0"'), "link_7.0_tip lies at the wrist, palm_link"),
+        (('<origin xyz="[^"]*"', '<origin xyz="0 0 0"'), "link_7.0_tip is 0 m from the wrist"),
     ],
 )
 def test_a_urdf_that_cannot_be_used_takes_one_sentence(change, words, tmp_path):
@@ -706,6 +706,9 @@ def test_what_is_no_hand_is_refused(tmp_path):
     rod.write_text('<robot name="r"><link name="a"/></robot>', encoding="utf-8")
     with pytest.raises(AppError, match="0 moving chains"):
         check_hand(rod, CheckHandSettings())
+    endless = altered(RIGHT, tmp_path / "a.urdf", ('<origin xyz="[^"]*"', '<origin xyz="1e200 0 1e200"'))
+    with np.errstate(over="ignore"), pytest.raises(AppError, match="inf m from the wrist"):
+        check_hand(endless, CheckHandSettings())
     with pytest.raises(RetargetError, match="link_99"):
         check_hand(
             RIGHT, CheckHandSettings(config=config_with(tmp_path / "c.yaml", wrist_link_name="link_99"))

@@ -16,7 +16,6 @@ from app.check_hand.digits import DIGIT_NAMES
 from app.check_hand.poses import knuckles_m, relaxed_pose
 from app.check_hand.shape import HUMAN_LENGTH_M, DigitShape, HandShape
 from app.check_hand.wrist_frame import WristFrame, rpy_text
-from app.errors import AppError
 from models.keypoints import FINGERTIPS
 from models.observation import Hand
 from retarget import HandConfig, Retargeter
@@ -27,7 +26,6 @@ MAX_TIPS = 5
 
 # Fingers that detectors show slightly bent and short are to stay straight: β grows by this for straight ones.
 _STRAIGHT_SHARE = 1.25
-_NO_LENGTH_M = 1e-3
 _HOME_BEND = 0.3  # of a finger's bending range, at rest
 
 
@@ -39,14 +37,8 @@ def propose(shape: HandShape, frame: WristFrame | None, hand: Hand) -> str:
         hand: which hand it is taken for.
 
     Raises:
-        AppError: the hand has no size.
         RetargetError: the URDF cannot be retargeted to.
     """
-    if shape.length_m < _NO_LENGTH_M:
-        raise AppError(
-            f"{shape.description.name}: {shape.middle.digit.tip} lies at the wrist, {shape.wrist_link}, "
-            "and the hand has no size; give the joints their origins in the URDF, in metres"
-        )
     retargeter = Retargeter(read_text(_text(shape, frame, hand, home=())))
     q = retargeter.solve(relaxed_pose(hand).keypoints, 0)
     for finger in _led_fingers(shape):  # all alike; only the thumb is posed as the human's
