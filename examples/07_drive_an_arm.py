@@ -175,7 +175,7 @@ if arguments.address is None or arguments.demo:
 else:
     try:
         follow(arguments.address, arguments.box_m)
-    except RobotError as error:  # its one sentence says what is wrong with the address
+    except RobotError as error:  # its one sentence says what is wrong with the address, or the box
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         print("ended")

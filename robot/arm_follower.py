@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from robot.arm_kinematics import ArmPose
 from robot.arm_solver import turn_between
+from robot.errors import RobotError
 from robot.wrist_messages import WristPose, rotation_matrix
 
 MAX_SILENCE_NS = 250_000_000  # after it the wrist may be anywhere; a message is played no longer either
@@ -36,9 +38,17 @@ class ArmFollower:
     Args:
         box_m: how far goals may go from where the arm was first, either way along each of the base's axes.
         max_speed_m_s, max_turn_rad_s: of goals; those of the publisher, or a little more.
+
+    Raises:
+        RobotError: the box or a speed is none.
     """
 
     def __init__(self, box_m: float = 0.4, max_speed_m_s: float = 0.5, max_turn_rad_s: float = 2.0) -> None:
+        if not 0.0 <= box_m < math.inf:  # a negative one would lie beside the arm, which would go there
+            raise RobotError(f"box_m is {box_m}; it must be a finite number of metres, at least 0.")
+        for name, speed in (("max_speed_m_s", max_speed_m_s), ("max_turn_rad_s", max_turn_rad_s)):
+            if not 0.0 < speed < math.inf:
+                raise RobotError(f"{name} is {speed}; it must be a finite number above 0.")
         self._box_m = box_m
         self._max_speed_m_s = max_speed_m_s
         self._max_turn_rad_s = max_turn_rad_s

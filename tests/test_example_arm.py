@@ -1,6 +1,7 @@
 """The arm of example 07: kinematics, inverse kinematics inside limits, the follower's half of the clutch."""
 
 import dataclasses
+import math
 import os
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from robot.arm_follower import ArmFollower
 from robot.arm_kinematics import REST_RAD, ArmPose, arm_kinematics
 from robot.arm_simulation import STEP_S, ArmSimulation
 from robot.arm_solver import ArmSolver, bounded_minimum
+from robot.errors import RobotError
 from robot.publisher import Publisher
 from robot.wrist_messages import WristPose, encode_wrist
 
@@ -134,10 +136,10 @@ def test_the_bounded_minimum_is_one(seed):
     assert (downhill[x > lower + 1e-9] > -1e-6).all()
 
 
-def example(address, folder):
+def example(address, folder, *more):
     """Example 07 as it follows what is published on an address."""
     return subprocess.Popen(
-        [sys.executable, str(EXAMPLE), address],
+        [sys.executable, str(EXAMPLE), address, *more],
         cwd=folder,
         env={**os.environ, "PYTHONIOENCODING": "utf-8"},
         stdout=subprocess.PIPE,
@@ -186,6 +188,14 @@ def test_the_example_refuses_a_wrong_address_in_one_sentence(tmp_path):
     assert said == ""
     assert complaint.startswith('error: "localhost:5580" is no address to listen to')
     assert len(complaint.splitlines()) == 1
+
+
+def test_the_example_refuses_a_box_that_is_none_in_one_sentence(tmp_path):
+    running = example("tcp://127.0.0.1:5580", tmp_path, "--box-m=-1")
+    said, complaint = running.communicate(timeout=120.0)
+    assert running.returncode == 1
+    assert said == ""
+    assert complaint == "error: box_m is -1.0; it must be a finite number of metres, at least 0.\n"
 
 
 S = 1_000_000_000
@@ -298,6 +308,25 @@ def test_the_arm_stays_in_its_box_however_often_it_lagged():
     follower.goal(rests((0.1, 0, 0), 0), start(), 0)
     goals = played(follower, rests((-0.1, 0, 0), 1), (1, S), start())
     assert goals[-1].position_m == pytest.approx(moved(-0.1, 0, 0).position_m)
+
+
+@pytest.mark.parametrize("box_m", [-1e-9, -1.0, math.nan, math.inf, -math.inf])
+def test_a_box_that_is_none_is_refused_before_an_arm_moves(box_m):
+    """A negative one lies beside the arm: goals would be brought into it, open clutch or not."""
+    with pytest.raises(RobotError, match="box_m is"):
+        ArmFollower(box_m=box_m)
+
+
+@pytest.mark.parametrize("speed", [0.0, -0.5, math.nan, math.inf])
+@pytest.mark.parametrize("name", ["max_speed_m_s", "max_turn_rad_s"])
+def test_speeds_that_are_none_are_refused(name, speed):
+    with pytest.raises(RobotError, match=f"{name} is {speed}"):
+        ArmFollower(**{name: speed})
+
+
+def test_a_box_without_room_holds_the_arm_where_it_is():
+    goals = played(ArmFollower(box_m=0.0), message((0.4, 0.0, 0.0)), (0, S))
+    assert steps_m(goals).max() == 0.0
 
 
 @pytest.mark.parametrize("turned", [(-1.0, 0.0, 0.0, -1.0, 0.0, 0.0), (0.0, -1.0, 1.0, 0.0, 0.0, 0.0)])
