@@ -12,7 +12,7 @@ from robot.arm_solver import turn_between
 from robot.errors import RobotError
 from robot.wrist_messages import WristPose, rotation_matrix
 
-MAX_SILENCE_NS = 250_000_000  # after it the wrist may be anywhere; a message is played no longer either
+MAX_SILENCE_NS = 250_000_000  # after it the wrist may be anywhere; no message is played or heeded later
 _LONGEST_STEP_S = 0.05  # a controller that was held up for longer goes no farther for it
 
 
@@ -31,6 +31,10 @@ class ArmFollower:
     begins to lead anew (`WristPose.engagement` changes), so an operator who went too far opens the clutch,
     closes it, and has the arm at once. The same after a silence, and when messages count from anew: the
     publisher was started again, or another one speaks.
+
+    A message that is old when it comes moves nothing, and one that grew old no longer: a link that stalls
+    and then lets go of all it held back would lead the arm through what is long over, though the clutch was
+    opened since. What comes from the future was told by another clock, and nobody knows how old it is.
 
     Messages make one continuous path only for who plays each from its publication to that of the next. They
     arrive later, and some never, so goals keep to a speed and a box of their own, whatever is told.
@@ -66,9 +70,13 @@ class ArmFollower:
             arm: where the arm is commanded to be now.
             t_ns: now, on the publisher's clock.
         """
-        target = target_at(wrist, t_ns)
         if self._start_m is None:
             self._start_m, self._t_ns = arm.position_m, t_ns
+        age_ns = t_ns - wrist.t_publish_ns
+        if age_ns < -MAX_SILENCE_NS or (age_ns > MAX_SILENCE_NS and wrist is not self._heard):
+            self._anchor, self._t_ns = None, t_ns
+            return self._goal or arm
+        target = target_at(wrist, t_ns)
         if self._anchor is None or self._goal is None or _begins_anew(self._heard, wrist):
             self._anchor, self._goal = _Anchor(arm, target), arm
         self._heard = wrist
@@ -78,7 +86,8 @@ class ArmFollower:
             np.clip(wanted_m, self._start_m - self._box_m, self._start_m + self._box_m),
             target.rotation @ anchor.target.rotation.T @ anchor.arm.rotation,
         )
-        dt_s = min(max(1e-9 * (t_ns - self._t_ns), 0.0), _LONGEST_STEP_S)
+        until_ns = min(t_ns, wrist.t_publish_ns + MAX_SILENCE_NS)
+        dt_s = min(max(1e-9 * (until_ns - self._t_ns), 0.0), _LONGEST_STEP_S)
         self._goal = _toward(self._goal, wanted, self._max_speed_m_s * dt_s, self._max_turn_rad_s * dt_s)
         self._t_ns = t_ns
         return self._goal

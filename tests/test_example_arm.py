@@ -231,10 +231,15 @@ def rests(target_m, t_ns, **changes):
     )
 
 
-def played(follower, wrist, t_ns, arm=None):
-    """The goals of an arm that is where it was told to be, up to an instant; `t_ns` is (from, to)."""
+def played(follower, wrist, t_ns, arm=None, age_ns=None):
+    """The goals of an arm that is where it was told to be, up to an instant; `t_ns` is (from, to).
+
+    With `age_ns` the publisher says the same again and again, and is heard so much later.
+    """
     goals = [arm or start()]
     for t in range(*t_ns, TICK_NS):
+        if age_ns is not None:
+            wrist = dataclasses.replace(wrist, t_publish_ns=t - age_ns, seq=wrist.seq + 1)
         goals.append(follower.goal(wrist, goals[-1], t))
     return goals
 
@@ -266,7 +271,7 @@ def test_a_message_that_comes_late_or_after_lost_ones_makes_no_jump(late_ns):
     follower = ArmFollower()
     goals = played(follower, message((0.1, 0.0, 0.0)), (0, S // 10 + late_ns))
     after = rests((0.02, 0.0, 0.0), S // 10)
-    goals += played(follower, after, (S // 10 + late_ns, S), goals[-1])
+    goals += played(follower, after, (S // 10 + late_ns, S), goals[-1], age_ns=late_ns)
     assert steps_m(goals).max() <= 0.5 * TICK_NS / S + 1e-9
     assert goals[-1].position_m == pytest.approx(moved(0.02, 0, 0).position_m)
 
@@ -293,6 +298,61 @@ def test_an_arm_whose_messages_ended_holds_within_a_quarter_of_a_second():
     assert steps_m(goals[: round(S / TICK_NS / 5)])[1:].min() > 0.0
     assert steps_m(goals[-round(S / TICK_NS / 2) :]).max() == 0.0
     assert goals[-1].position_m == pytest.approx(moved(0.05, 0, 0).position_m)
+
+
+def test_an_arm_slower_than_its_messages_holds_as_soon_once_they_ended():
+    """Nobody can open the clutch of an arm that no longer hears."""
+    goals = played(ArmFollower(max_speed_m_s=0.1), message((0.2, 0.0, 0.0)), (0, 3 * S))
+    assert steps_m(goals[-round(2.7 * S / TICK_NS) :]).max() == 0.0
+    assert goals[-1].position_m == pytest.approx(moved(0.025, 0, 0).position_m, abs=1e-3)
+
+
+@pytest.mark.parametrize("age_ns", [-5 * S, -S // 4 - 1, S // 4 + 1, 5 * S])
+def test_what_was_held_back_on_its_way_or_comes_from_the_future_moves_no_arm(age_ns):
+    """Operators open the clutch of an arm that does not move: what they did before is not made up for."""
+    t_ns = (10 * S, 11 * S)
+    never_led = played(ArmFollower(), message((0.3, 0.0, 0.0), t_ns=t_ns), t_ns, age_ns=age_ns)
+    assert steps_m(never_led).max() == 0.0
+    follower = ArmFollower()
+    led = played(follower, message((0.1, 0.0, 0.0), t_ns=t_ns), (10 * S, 10 * S + S // 5), age_ns=0)
+    held = played(
+        follower, message((0.3, 0.0, 0.0), t_ns=t_ns, seq=90), (10 * S + S // 5, 12 * S), led[-1], age_ns
+    )
+    assert steps_m(led)[1:].max() > 0.0
+    assert steps_m(held).max() == 0.0
+
+
+@pytest.mark.parametrize("age_ns", [-S // 4, 0, S // 4])
+def test_what_comes_as_late_as_a_message_is_played_still_leads(age_ns):
+    t_ns = (10 * S, 11 * S)
+    led = played(ArmFollower(), message((0.1, 0.0, 0.0), t_ns=t_ns), t_ns, age_ns=age_ns)
+    assert steps_m(led)[1:].max() > 0.0
+
+
+def test_a_backlog_that_clears_moves_the_arm_only_by_what_is_new():
+    """A link holds a whole motion back for 5 s, and lets it go ten times as fast as it came."""
+    follower, goals, heard, way_m = ArmFollower(), [start()], None, 0.0
+    told = [
+        rests((min(0.01 * i, 0.3), 0.0, 0.0), i * S // 30, seq=i, engagement=1 if i < 60 else 2)
+        for i in range(240)
+    ]
+    arrivals = [max(i * S // 30, 5 * S + i * S // 300) for i in range(240)]
+    for t in range(0, 8 * S, TICK_NS):
+        heard = max((i for i, arrival in enumerate(arrivals) if arrival <= t), default=None)
+        if heard is None:
+            continue
+        goals.append(follower.goal(told[heard], goals[-1], t))
+        way_m += steps_m(goals[-2:])[0]
+    assert way_m < 1e-12  # the motion was over when the link let it go
+
+
+def test_after_what_was_too_old_the_wrist_leads_from_where_the_arm_is():
+    follower = ArmFollower()
+    goals = played(follower, message((0.05, 0.0, 0.0)), (0, S // 5))
+    goals += played(follower, rests((0.1, 0.0, 0.0), S // 5, seq=2), (S, S + S // 5), goals[-1])
+    elsewhere = moved(0.0, 0.2, 0.0)  # where somebody has put it since
+    anew = follower.goal(rests((0.3, 0.0, 0.0), S // 4, seq=3), elsewhere, S // 2)
+    assert anew.position_m == pytest.approx(elsewhere.position_m)
 
 
 def test_a_controller_that_was_held_up_makes_no_leap():
@@ -331,7 +391,7 @@ def test_a_box_without_room_holds_the_arm_where_it_is():
 
 @pytest.mark.parametrize("turned", [(-1.0, 0.0, 0.0, -1.0, 0.0, 0.0), (0.0, -1.0, 1.0, 0.0, 0.0, 0.0)])
 def test_turns_keep_to_their_speed_and_half_a_turn_is_one(turned):
-    goals = played(ArmFollower(), message((0.0, 0.0, 0.0), turned=turned), (0, 3 * S))
+    goals = played(ArmFollower(), message((0.0, 0.0, 0.0), turned=turned), (0, 3 * S), age_ns=0)
     cosines = [0.5 * (np.trace(b.rotation @ a.rotation.T) - 1.0) for a, b in pairwise(goals)]
     assert np.isfinite(cosines).all()
     assert np.arccos(np.clip(cosines, -1.0, 1.0)).max() <= 2.0 * TICK_NS / S + 1e-6
