@@ -30,10 +30,13 @@ class WristRun:
     Attributes:
         wrists: the operator's, with their clutches.
         publisher: where they are told.
+        booth: whether a gate says whose hand leads. It knows hands only: the body in view may be anybody's,
+            so there no body's wrist is told, nor mixed with the hand's.
     """
 
     wrists: WristPublisher
     publisher: Publisher
+    booth: bool = False
 
     @staticmethod
     def of(settings: TeleopSettings, publisher: Publisher) -> WristRun:
@@ -43,13 +46,14 @@ class WristRun:
             UsageError: a flag has an illegal value.
         """
         wrists = WristPublisher(settings.hands or BOTH, workspace_of(settings), settings.clutch == "closed")
-        return WristRun(wrists, publisher)
+        return WristRun(wrists, publisher, settings.booth)
 
     def tell(self, hands: dict[Hand, HandRun], body: BodyRun | None, t_ns: int, timer: StageTimer) -> None:
         """Publish what the newest frame, or the gap, made of wrists and of hands; `t_ns` is now."""
         seen = {hand: run.result for hand, run in hands.items() if run.result is not None}
         with timer.section(WRIST_STAGE):
-            followed = None if body is None or body.result is None else body.result.trajectory
+            newest = None if body is None or self.booth else body.result
+            followed = None if newest is None else newest.trajectory
             trajectories = {hand: result.trajectory for hand, result in seen.items()}
             for wrist in self.wrists.update(trajectories, followed, t_ns):
                 self.publisher.send(encode_wrist(wrist))

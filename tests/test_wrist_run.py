@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import socket
 import threading
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from test_loop_commands import SOURCE, Eyes
+from test_wrist_estimate import STRIDE_NS, T0, T_NS, body_at, hand_at
 
 from app.clock import MonotonicClock
 from app.console.command import Command
@@ -17,8 +20,10 @@ from app.interrupt import Interrupt
 from app.loop import FrameLoop
 from app.settings import TeleopSettings, check_settings
 from app.teleop import run_teleop
+from app.timing import StageTimer
 from app.wrist_run import WristRun, workspace_of
-from robot.wrist_messages import decode_wrist
+from robot.messages import JointTrajectory, SourceState
+from robot.wrist_messages import WristPose, decode_wrist
 from robot.wrist_subscriber import WristSubscriber
 
 
@@ -82,6 +87,33 @@ def test_gaps_without_frames_are_told_too_as_nothing_known():
     assert [message.hand for message in messages] == ["right", "left"]
     assert not any(message.valid for message in messages)
     assert all(message.engaged for message in messages)
+
+
+def told(settings: TeleopSettings, state: SourceState | None) -> list[WristPose]:
+    """What arm controllers hear of the right hand, None where none is looked for, while a body walks by."""
+    outbox, hands = Outbox(), {}
+    if state is not None:
+        q_rad = np.zeros((1, 1))
+        angles = JointTrajectory(1, "right", False, "lost", T0, T0, ("joint",), T_NS[:1], q_rad)
+        result = SimpleNamespace(trajectory=hand_at((0.1, 0.0, 0.5), state=state), message=angles)
+        hands = {"right": SimpleNamespace(result=result)}
+    run = WristRun.of(settings, outbox)
+    for step in range(20):
+        body = SimpleNamespace(trajectory=body_at((0.05 * step, 0.0, 2.0)))
+        run.tell(hands, SimpleNamespace(result=body), T0 + step * STRIDE_NS // 20, StageTimer())
+    return [decode_wrist(frame) for frame in outbox.frames if frame.startswith(b"wrist/right ")]
+
+
+@pytest.mark.parametrize("state", [None, "lost", "tracking"])
+def test_whoever_walks_by_a_booth_leads_no_arm(state: SourceState | None):
+    """Its gate lets one visitor's hand through; nobody knows whose body is in view."""
+    booth = TeleopSettings(booth=True, body=True, clutch="closed")
+    messages = told(booth, state)
+    assert {message.source for message in messages} == {"hand" if state == "tracking" else None}
+    assert max(np.abs(message.target_position_m).max() for message in messages) < 1e-9
+    elsewhere = told(dataclasses.replace(booth, booth=False), state)
+    assert {message.source for message in elsewhere} == {"both" if state == "tracking" else "body"}
+    assert max(np.abs(message.target_position_m).max() for message in elsewhere) > 1e-3
 
 
 @pytest.mark.parametrize(
