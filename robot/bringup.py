@@ -175,6 +175,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if not 0.0 <= given.move <= 0.5:
             raise RobotError(f"--move is {given.move} rad; it must be 0 to 0.5.")
+        if not given.seconds > 0.0:
+            raise RobotError(f"--seconds is {given.seconds}; it must be above 0.")
         reports = LineWriter(sys.stdout.fileno())
         with logging_aside():
             runtime = open_allegro(settings_of(given), time.monotonic_ns())

@@ -17,6 +17,8 @@ from robot.can.frames import MAX_BYTES, MAX_ID, Frame
 from robot.errors import RobotError
 
 log = logging.getLogger(__name__)
+# Of a bus that could not be opened python-can warns that it was not closed, too.
+logging.getLogger("can.bus").setLevel(logging.ERROR)
 
 DEFAULT_CHANNELS = {
     "socketcan": "can0",
