@@ -33,6 +33,7 @@ from robot.can.messages import (
     Rejected,
     Request,
     Serial,
+    SystemOff,
     SystemOn,
     Temperature,
     Torque,
@@ -52,6 +53,7 @@ _IDENTITY_NS = 1_000_000_000  # a hand that was just plugged in answers well wit
 _SERIAL_NS = 200_000_000  # a serial number that does not come is done without
 _STATUS_NS = 1_000_000_000  # between two questions for the status
 _STOP_AGAIN_NS = 20_000_000
+_SWITCHED_OFF_NS = 3_000_000_000  # two answers of the status, which say that the servos are off, and some
 
 
 class AllegroDriver:
@@ -94,6 +96,7 @@ class AllegroDriver:
         self._outbox: deque[tuple[int, Frame]] = deque()  # not before t_ns, in order
         self._phase_ns = self._asked_ns = self._measured_ns = 0
         self._rival = False  # whether another host's commands were among the newest frames
+        self._switched_off_ns: int | None = None  # when another host took its power away
         self.unsent_stops = 0  # ordered stops the bus did not take
         self._stop_again_ns: int | None = None  # an ordered stop the bus did not take is sent again
 
@@ -118,7 +121,7 @@ class AllegroDriver:
         """Ask who is there; `poll` switches the right hand on and refuses the wrong one."""
         self.fault = ""
         self.info, self.serial = None, ""
-        self._stop_again_ns = None
+        self._stop_again_ns = self._switched_off_ns = None
         self._outbox.clear()
         self._enter("identifying", t_ns)
         self._asked_ns = t_ns
@@ -176,7 +179,7 @@ class AllegroDriver:
                 self._fail(str(error), t_ns)
             return False
         self._rival = False
-        measured = [q_rad for frame in frames if (q_rad := self._take(frame)) is not None]
+        measured = [q_rad for frame in frames if (q_rad := self._take(frame, t_ns)) is not None]
         if self._rival and self.phase != "off":
             self._fail(
                 "Another program commands this hand; end it, or give each hand a device number of its own.",
@@ -227,14 +230,23 @@ class AllegroDriver:
             self._measured_ns = t_ns
         self.health.check(t_ns)
         if self.health.fault:
-            self._fail(self.health.fault, t_ns)
+            self._fail(self._why(self.health.fault, t_ns), t_ns)
             return False
         if t_ns - self._asked_ns >= _STATUS_NS:
             self._asked_ns = t_ns
             self._send(self.protocol.status_frames(), t_ns)
         return bool(measured) and self.phase == "running"
 
-    def _take(self, frame: Frame) -> np.ndarray | None:
+    def _why(self, fault: str, t_ns: int) -> str:
+        """The cause of a fault that its measurements show: a hand that was switched off is silent, too."""
+        if self._switched_off_ns is None or t_ns - self._switched_off_ns > _SWITCHED_OFF_NS:
+            return fault
+        return (
+            "Another program on the CAN bus, or this server's guardian, switched the hand off; "
+            "end the other one, or look at what the server logged, then reset."
+        )
+
+    def _take(self, frame: Frame, t_ns: int) -> np.ndarray | None:
         """Sort one received frame; (16,) rad when it completes a measurement."""
         message = self.protocol.decode(frame)
         if isinstance(message, Rejected):
@@ -245,6 +257,8 @@ class AllegroDriver:
             # A guardian only ever takes power away. Whoever gives it is a second master of the same hand.
             if isinstance(message, SystemOn) or (isinstance(message, Torque) and any(message.pwm)):
                 self._rival = True
+            if isinstance(message, SystemOff):
+                self._switched_off_ns = t_ns
             return None
         self.frames["accepted"] += 1
         if isinstance(message, Pose):

@@ -373,6 +373,31 @@ def test_a_guardian_that_takes_power_away_is_no_second_master() -> None:
     assert bench.driver.frames["host"] > 50
 
 
+@pytest.mark.parametrize("frames", [V4.stop_frames(), (V4.encode(SystemOff()),)], ids=["silent", "measuring"])
+def test_a_hand_that_others_switched_off_is_not_said_to_have_a_bad_cable(frames: tuple[Frame, ...]) -> None:
+    bench = Bench()
+    bench.start()
+    bench.target_rad = np.array(bench.driver.spec.home_rad)
+    bench.run(1.0)
+    real = bench.hand.advance
+    overheard = list(frames)
+
+    def advance(t_ns: int) -> list[Frame]:
+        heard = overheard + real(t_ns)
+        for frame in overheard:
+            bench.hand.take(frame, t_ns)
+        overheard.clear()
+        return heard
+
+    bench.hand.advance = advance  # type: ignore[method-assign]
+    bench.run(3.0)
+    assert "Another program on the CAN bus, or this server's guardian, switched" in bench.driver.fault
+    bench.start()
+    bench.hand.advance = lambda t_ns: []  # type: ignore[method-assign]
+    bench.run(0.1)
+    assert "check its power and the CAN cable" in bench.driver.fault
+
+
 def test_caps_above_the_vendors_are_refused() -> None:
     with pytest.raises(RobotError, match=r"joint_1\.0 is 0\.5625; the vendor's driver allows 0\.1678"):
         AllegroDriver(hand_spec("right"), ProtocolV5(), load_config("v4"), Bench().port)
