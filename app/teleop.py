@@ -100,7 +100,8 @@ def run_teleop(
     for path in (settings.trace, settings.report):
         if path is not None:
             require_writable(path)
-    with contextlib.ExitStack() as stack:
+    # The window goes last: it may stay, for a stop that is not confirmed, and all else is done by then.
+    with contextlib.ExitStack() as last, contextlib.ExitStack() as stack:
         if recording is None:
             inputs = open_live(settings, source, headless, stack)
         else:
@@ -134,7 +135,7 @@ def run_teleop(
             endpoints = [run.robot.endpoint for run in hands.values() if run.robot.endpoint]
             title = f"PoseHand  {inputs.source.name}"
             loop.console = (open_console or ConsoleLink)(title, endpoints, settings.keys, settings.booth)
-            stack.callback(loop.console.close)
+            last.callback(loop.console.close)
         return _run(loop, settings, inputs.source, hands, body, run_dir, interrupt)
 
 

@@ -174,6 +174,43 @@ def test_quitting_an_armed_robot_is_asked_for_twice(make_desk):
     assert desk.window.isVisible(), "the pipeline ends the window"
 
 
+def test_quitting_with_an_unconfirmed_stop_is_asked_for_twice(make_desk):
+    desk = make_desk(RobotThatRecords(fails=True))
+    desk.window.show_snapshot(snapshot(hand_snapshot(mode="DISARMED")))
+    desk.press(Key.Key_Space)
+    assert desk.window.holds_stop, "from the first moment, not from the first failure"
+    assert desk.press(Key.Key_Q) == []
+    assert desk.window.view.quitting
+    assert desk.window.holds_stop
+    assert desk.press(Key.Key_Q) == ["quit"]
+    assert not desk.window.holds_stop, "it was given up"
+    assert desk.press(Key.Key_Space) == ["stop"]
+    assert desk.window.holds_stop, "and asked for anew"
+
+
+def test_the_question_before_quitting_says_what_it_is_about(application):
+    painter = ConsolePainter()
+    armed, stopping = (
+        painter.paint(View(1280, 720, quitting=True, stopping=stopping), 0.0) for stopping in (False, True)
+    )
+    painter.close()
+    assert armed != stopping
+
+
+def test_a_window_left_alone_with_an_unconfirmed_stop_closes_when_asked_twice(make_desk):
+    robot = RobotThatRecords(fails=True)
+    desk = make_desk(robot)
+    desk.window.show_snapshot(snapshot())
+    desk.press(Key.Key_Space)
+    desk.window.outlive_pipeline()
+    assert desk.press(Key.Key_Q, Key.Key_A, Key.Key_Q) == []
+    assert desk.window.holds_stop
+    assert desk.window.isVisible()
+    desk.press(Key.Key_Q)
+    assert not desk.window.isVisible()
+    assert not desk.window.holds_stop
+
+
 def test_help_covers_all_but_the_stop(make_desk):
     desk = make_desk()
     desk.window.show_snapshot(snapshot())

@@ -1,23 +1,31 @@
 """The console as a process: it ends with the pipeline, stops robots by itself, and may crash."""
 
+import _thread
 import dataclasses
 import os
 import signal
 import stat
+import subprocess
 import sys
 import tempfile
+import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import zmq
-from console_examples import snapshot
+from console_examples import snapshot, wait_until
+from console_operator import PRESS_SPACE
+from wire_examples import Wire
 
+from app.console import link as console_link
 from app.console.command import Command
 from app.console.link import ConsoleLink
 from app.errors import AppError
 from app.settings import TeleopSettings
 from app.teleop import run_teleop
-from robot import spawn_simulation
+from robot import RobotError, SimulationProcess, spawn_simulation
 
 
 @pytest.fixture(autouse=True)
@@ -137,3 +145,120 @@ def test_a_run_goes_on_when_its_window_is_killed(shared_data, caplog):
     later = {shown.hands[0].mode for shown in links[0].snapshots[-60:]}
     assert later & {"ENGAGING", "TRACKING"}, "the robot is led on"
     assert "the window crashed" in caplog.text
+
+
+OPERATOR = str(Path(__file__).with_name("console_operator.py"))
+MOST_S = 60.0  # for a machine that does much else
+
+
+@pytest.fixture
+def operated(monkeypatch) -> None:
+    """Windows opened now have an operator, who presses Space when the notice says so."""
+
+    class Popen(subprocess.Popen):
+        def __init__(self, command: list[str], **options) -> None:
+            if command[1:3] == ["-m", "app.console"]:
+                command = [command[0], OPERATOR, *command[3:]]
+            super().__init__(command, **options)
+
+    monkeypatch.setattr(console_link.subprocess, "Popen", Popen)
+
+
+@pytest.fixture
+def far_robot() -> Iterator[tuple[SimulationProcess, Wire]]:
+    """A robot server, and the wire to it."""
+    with spawn_simulation("right") as simulation, Wire(simulation.endpoint) as wire:
+        yield simulation, wire
+
+
+def press_space(link: ConsoleLink) -> None:
+    """Have the operator press Space."""
+
+    def show() -> None:
+        link.show(snapshot(notice=PRESS_SPACE))
+        time.sleep(0.05)
+
+    assert wait_until(lambda: link.poll_command() == Command("stop"), show, MOST_S)
+
+
+def said(caplog: pytest.LogCaptureFixture, words: str) -> bool:
+    return wait_until(lambda: words in caplog.text, lambda: time.sleep(0.01), MOST_S)
+
+
+@pytest.mark.usefixtures("operated")
+def test_a_window_with_an_unconfirmed_stop_outlives_the_pipeline_until_it_is_confirmed(far_robot, caplog):
+    simulation, wire = far_robot
+    link = ConsoleLink("test", [wire.address])
+    with simulation.connect() as witness:
+        witness.arm()
+        wire.cut()
+        press_space(link)
+        closing = threading.Thread(target=link.close, daemon=True)
+        closing.start()
+        assert said(caplog, "the window stays")
+        time.sleep(console_link.END_TIMEOUT_S + 1.0)
+        assert link.exit_status is None, "it was given up"
+        assert witness.status().state.mode != "STOPPED"
+        wire.mend()
+        closing.join(MOST_S)
+        assert link.exit_status == 0
+        assert witness.status().state.mode == "STOPPED"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="processes are killed differently there")
+@pytest.mark.usefixtures("operated")
+def test_ctrl_c_in_the_terminal_ends_a_window_that_stays(far_robot, caplog):
+    _, wire = far_robot
+    link = ConsoleLink("test", [wire.address])
+    wire.cut()
+    press_space(link)
+
+    def press_ctrl_c() -> None:
+        if said(caplog, "the window stays"):
+            _thread.interrupt_main()
+
+    threading.Thread(target=press_ctrl_c, daemon=True).start()
+    link.close()
+    assert link.exit_status == -signal.SIGKILL
+    assert "was not confirmed" in caplog.text
+
+
+class StoppedInTime(ConsoleLink):
+    """Whose operator presses Space when the wire to the robot that tracks has just been cut."""
+
+    wire: Wire
+
+    def show(self, shown) -> None:
+        if shown.hands[0].mode == "TRACKING":
+            self.wire.cut()
+        super().show(dataclasses.replace(shown, notice="" if self.wire.whole else PRESS_SPACE))
+
+
+@pytest.mark.usefixtures("hand_landmarker_asset", "operated")
+def test_a_run_whose_robot_is_cut_off_ends_and_leaves_no_stop_unconfirmed(far_robot, tmp_path, caplog):
+    simulation, wire = far_robot
+    links: list[StoppedInTime] = []
+
+    def open_link(*arguments) -> ConsoleLink:
+        links.append(StoppedInTime(*arguments))
+        links[0].wire = wire
+        return links[0]
+
+    written: list[bool] = []
+
+    def mend() -> None:
+        if said(caplog, "the window stays"):
+            written.append((tmp_path / "report.json").exists())
+        wire.mend()
+
+    threading.Thread(target=mend, daemon=True).start()
+    settings = TeleopSettings(
+        source="synthetic", robot=wire.address, arm=True, temporal="one-euro", run_dir=tmp_path,
+        report=tmp_path / "report.json",
+    )  # fmt: skip
+    with pytest.raises(RobotError, match="fell silent"):
+        run_teleop(settings, open_console=open_link)
+    assert written == [True], "results do not wait for the robot"
+    assert links[0].exit_status == 0
+    with simulation.connect() as witness:
+        assert witness.status().state.mode == "STOPPED"

@@ -193,12 +193,16 @@ def test_the_latency_history_keeps_ten_seconds_and_skips_gaps():
 def test_a_stop_that_fails_is_told_until_one_succeeds():
     robots = RobotThatRecords(fails=True), RobotThatRecords()
     stopper = Stopper(robots)
+    assert not stopper.pending
     stopper.stop()
+    assert stopper.pending
     assert wait_until(lambda: all(robot.stops for robot in robots) and bool(stopper.alarm), lambda: None)
+    assert stopper.pending
     robots[0].fails = False
     stopper.stop()
     assert wait_until(lambda: not stopper.alarm, lambda: None)
     assert wait_until(lambda: stopper.confirmed, lambda: None)
+    assert not stopper.pending
     stopper.close()
 
 

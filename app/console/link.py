@@ -1,7 +1,7 @@
 """The pipeline's end of the console: starts it, shows it snapshots, hears its commands.
 
 The window is a process of its own: drawing never delays the pipeline, and a crash of the window ends neither
-the pipeline nor the robot's stop.
+the pipeline nor the robot's stop. It stays after the pipeline's end while a robot has not confirmed a stop.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Protocol
 
@@ -22,8 +23,10 @@ from app.snapshot import Snapshot
 logger = logging.getLogger(__name__)
 
 READY = b"ready"
+HOLDS_STOP = b"holds a stop"
 _START_TIMEOUT_S = 30.0
-_START_POLL_S = 0.1
+_POLL_S = 0.1
+END_TIMEOUT_S = 5.0
 _SHOW_PERIOD_NS = 55_000_000  # the window draws no faster: every other frame of a 30 Hz camera is shown
 
 
@@ -93,8 +96,8 @@ class ConsoleLink:
 
     def _ready(self) -> bool:
         """Wait until the window says it is there; False once its process has ended or time is up."""
-        for _ in range(round(_START_TIMEOUT_S / _START_POLL_S)):
-            if self._commands.poll(round(_START_POLL_S * 1e3)):
+        for _ in range(round(_START_TIMEOUT_S / _POLL_S)):
+            if self._commands.poll(round(_POLL_S * 1e3)):
                 return bool(self._commands.recv() == READY)
             if self._process.poll() is not None:
                 return False
@@ -146,13 +149,36 @@ class ConsoleLink:
         """Close the window; safe to call twice."""
         if self._process.stdin is not None and not self._process.stdin.closed:
             self._process.stdin.close()
-        try:
-            self._process.wait(timeout=5.0)
-        except subprocess.TimeoutExpired:
-            logger.warning("the window did not close by itself and was ended")
+        if not self._ended():
             self._process.kill()
             self._process.wait()
         self._snapshots.close()
         self._commands.close()
         self._context.term()
         self._addresses.close()
+
+    def _ended(self) -> bool:
+        """Wait for the window's end, which was asked for; False if it must be ended.
+
+        While it says that it holds a stop it may stay. Ctrl-C does not let it, and harms nothing else.
+        """
+        holds = False
+        t_heard_s = time.monotonic()
+        try:
+            while self._process.poll() is None:
+                if self._commands.poll(round(_POLL_S * 1e3)) and self._commands.recv() == HOLDS_STOP:
+                    t_heard_s = time.monotonic()
+                    if not holds:
+                        logger.error(
+                            "a stop is not confirmed: the window stays and goes on asking for it; "
+                            "Q twice in the window, or Ctrl-C here, gives it up"
+                        )
+                    holds = True
+                if time.monotonic() - t_heard_s > END_TIMEOUT_S:
+                    logger.warning("the window did not close by itself and was ended")
+                    return False
+        except KeyboardInterrupt:
+            if holds:
+                logger.error("the window was ended; its stop was not confirmed")
+            return False
+        return True

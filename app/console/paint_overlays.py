@@ -37,16 +37,15 @@ def paint_help(brush: Brush, window: Box) -> None:
     brush.text(Box(card.x, y + 4 * u, card.width, 28 * u), "any key closes this", 16, theme.dim)
 
 
-def paint_quit(brush: Brush, window: Box) -> None:
-    """The question before quitting with an armed robot."""
+def paint_quit(brush: Brush, window: Box, stopping: bool) -> None:
+    """The question before quitting with an armed robot, or with a stop that is not confirmed."""
     u, theme = brush.u, brush.theme
+    title, answer = "The robot is armed", "Q again disarms it and quits"
+    if stopping:
+        title, answer = "The stop is not confirmed", "Q again quits: nobody asks for it any more"
     card = _card(brush, window, 720, 190)
-    brush.text(
-        Box(card.x, card.y + 4 * u, card.width, 44 * u), "The robot is armed", 36, theme.text, bold=True
-    )
-    brush.text(
-        Box(card.x, card.y + 62 * u, card.width, 30 * u), "Q again disarms it and quits", 24, theme.text
-    )
+    brush.text(Box(card.x, card.y + 4 * u, card.width, 44 * u), title, 36, theme.text, bold=True)
+    brush.text(Box(card.x, card.y + 62 * u, card.width, 30 * u), answer, 24, theme.text)
     brush.text(Box(card.x, card.y + 100 * u, card.width, 30 * u), "any other key goes on", 24, theme.dim)
 
 

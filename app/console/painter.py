@@ -48,6 +48,7 @@ class View:
         quitting: whether it is asked if an armed robot may be left.
         alarm: a sentence that must be read; empty for none.
         stopped: whether the robots themselves confirmed the newest stop.
+        stopping: whether one of them has yet to confirm it.
     """
 
     width: int
@@ -58,6 +59,7 @@ class View:
     quitting: bool = False
     alarm: str = ""
     stopped: bool = False
+    stopping: bool = False
 
 
 class ConsolePainter:
@@ -131,7 +133,7 @@ class ConsolePainter:
         if alarm or notice:
             paint_strip(brush, camera, alarm or notice, alarm=bool(alarm))
         if view.quitting:
-            paint_quit(brush, window)
+            paint_quit(brush, window, view.stopping)
         elif view.help:
             paint_help(brush, window)
 

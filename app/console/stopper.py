@@ -35,9 +35,9 @@ class Stopper:
 
     def __init__(self, robots: Sequence[Stoppable]) -> None:
         self._alarms = [""] * len(robots)
-        self._confirmed = [False] * len(robots)
+        self._newest = 0  # stops that were asked for
+        self._confirmed = [0] * len(robots)  # the newest of them that each robot has confirmed
         self._closing = False
-        self._wanted = [False] * len(robots)
         self._asked = [threading.Event() for _ in robots]
         for number, robot in enumerate(robots):
             thread = threading.Thread(target=self._serve, args=(number, robot), name="stop", daemon=True)
@@ -51,12 +51,16 @@ class Stopper:
     @property
     def confirmed(self) -> bool:
         """Whether every robot there is has confirmed the newest stop."""
-        return bool(self._confirmed) and all(self._confirmed)
+        return self._newest > 0 and bool(self._confirmed) and not self.pending
+
+    @property
+    def pending(self) -> bool:
+        """Whether a robot has yet to confirm the newest stop."""
+        return any(confirmed != self._newest for confirmed in self._confirmed)
 
     def stop(self) -> None:
         """Stop all robots; returns at once."""
-        self._confirmed = [False] * len(self._confirmed)
-        self._wanted = [True] * len(self._wanted)
+        self._newest += 1
         for asked in self._asked:
             asked.set()
 
@@ -71,13 +75,15 @@ class Stopper:
         while True:
             asked.wait()
             asked.clear()
-            if not self._wanted[number]:  # the stop before this one did what was asked, or it is the end
-                if self._closing:
+            while self._confirmed[number] != (newest := self._newest):
+                if self._stopped(number, robot):
+                    self._confirmed[number] = newest
+                elif self._closing:
                     return
-                continue
-            self._wanted[number] = False
-            while not self._stopped(number, robot) and not self._closing:
-                time.sleep(_AGAIN_S)
+                else:
+                    time.sleep(_AGAIN_S)
+            if self._closing:
+                return
 
     def _stopped(self, number: int, robot: Stoppable) -> bool:
         """Ask one robot to stop; whether it confirmed."""
@@ -89,6 +95,7 @@ class Stopper:
                 logger.error("%s", alarm)
             self._alarms[number] = alarm
             return False
+        if self._alarms[number]:
+            logger.warning("the robot has confirmed the stop")
         self._alarms[number] = ""
-        self._confirmed[number] = True
         return True

@@ -67,6 +67,7 @@ class ConsoleWindow(QtWidgets.QWidget):
         self._view = View(*START_SIZE)
         self._trouble = ""
         self._leaving = False
+        self._stop_given_up = False
         self._lock = threading.Lock()
         self._waiting: Drawing | None = None
         self._shown = Drawing(None, None)
@@ -108,9 +109,20 @@ class ConsoleWindow(QtWidgets.QWidget):
         """Take in a snapshot of the past, for what is shown of the last seconds; without an inbox only."""
         self._screen.take(snapshot, t_s)
 
+    @property
+    def holds_stop(self) -> bool:
+        """Whether a stop is still to be confirmed, for which the window must stay; from any thread."""
+        return self._stopper.pending and not self._stop_given_up
+
+    @QtCore.Slot()
+    def outlive_pipeline(self) -> None:
+        """The pipeline is gone: nobody is left who could be asked to quit."""
+        self._leaving = True
+
     def act(self, action: Action) -> None:
         """Do what a key or button asks for."""
         if action == "stop":
+            self._stop_given_up = False
             self._stopper.stop()
             self._send(Command("stop"))
         overlay = self._view.help or self._view.quitting
@@ -135,10 +147,13 @@ class ConsoleWindow(QtWidgets.QWidget):
 
     def _quit(self, confirmed: bool) -> None:
         snapshot = self._shown.snapshot
-        if self._leaving:
-            self.close()  # the pipeline was asked and does not end
-        elif snapshot is not None and is_armed(snapshot.hands) and not confirmed:
+        armed = snapshot is not None and is_armed(snapshot.hands)
+        if not confirmed and (self.holds_stop or (armed and not self._leaving)):
             self._change(quitting=True)
+            return
+        self._stop_given_up = True
+        if self._leaving:
+            self.close()  # the pipeline was asked and does not end, or is gone
         else:
             self._leaving = True
             self._send(Command("quit"))
@@ -155,7 +170,8 @@ class ConsoleWindow(QtWidgets.QWidget):
     def _view_now(self) -> View:
         """For the drawing thread."""
         alarm = self._stopper.alarm or self._trouble
-        return replace(self._view, alarm=alarm, stopped=self._stopper.confirmed)
+        stopper = self._stopper
+        return replace(self._view, alarm=alarm, stopped=stopper.confirmed, stopping=stopper.pending)
 
     def _deliver(self, drawing: Drawing) -> None:
         """From the drawing thread; only the newest drawing waits, however slow this thread is."""
@@ -240,6 +256,7 @@ class ConsoleWindow(QtWidgets.QWidget):
         self._change(width=self.width(), height=self.height(), ratio=self.devicePixelRatioF())
 
     def closeEvent(self, event: QtGui.QCloseEvent) -> None:
+        self._stop_given_up = True
         self._send(Command("quit"))
         self.release()
         event.accept()
