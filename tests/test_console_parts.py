@@ -172,6 +172,11 @@ def test_every_state_has_its_word():
     stopped = robot_words(hand_snapshot(mode="STOPPED", fault="Joint 3 is too hot."))
     assert "Joint 3 is too hot." in stopped.sentence
     assert "U" in stopped.sentence
+    waiting = robot_words(hand_snapshot(mode="HOLD", source_state="lost"))
+    assert "waits for the hand" in waiting.sentence
+    late = robot_words(hand_snapshot(mode="HOLD", source_state="tracking"))
+    assert "too late" in late.sentence, "the hand that is seen is not to blame"
+    assert (late.word, late.tone) == (waiting.word, waiting.tone)
     assert arm_button([hand_snapshot(mode="STOPPED")]).command == "reset"
     assert arm_button([hand_snapshot(mode="HOLD")]).command == "disarm"
     assert arm_button([hand_snapshot(mode="DISARMED")]).command == "arm"

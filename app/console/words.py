@@ -57,8 +57,10 @@ def source_words(hand: HandSnapshot) -> Words:
 
 
 def robot_words(hand: HandSnapshot) -> Words:
-    """What to say of the robot; a stop with a cause names it."""
+    """What to say of the robot; a stop with a cause names it, a hold does not blame a hand that is seen."""
     words = ROBOT_WORDS.get(hand.mode, Words(hand.mode, "", "off"))
+    if hand.mode == "HOLD" and hand.source_state == "tracking":
+        return Words(words.word, "armed: holds still, targets come too late", words.tone)
     if hand.mode == "STOPPED" and hand.fault:
         return Words(words.word, f"U unlocks. {hand.fault}", words.tone)
     return words
