@@ -30,6 +30,7 @@ from app.opencv import cv2
 from app.overrun import Overruns
 from app.overview import OverviewFrame, OverviewRecorder
 from app.recorder import Recorder
+from app.refusal import Refusal
 from app.rhythm import Rhythm
 from app.run_dir import RECORDINGS
 from app.seeing import Gap, Sight, Sights
@@ -101,7 +102,7 @@ class FrameLoop:
         self._other_hand_frames = 0
         self._other_hand = False
         self._look_notice = ""
-        self._refusal = ""
+        self._refusal = Refusal()
         self._beside: Executor | None = None  # computes while this thread waits, or looks
         self._t_polled_s = time.monotonic()
         self._t_last_capture_ns = 0
@@ -339,7 +340,9 @@ class FrameLoop:
         held_up, self._t_polled_s = t_now_s - self._t_polled_s > HELD_UP_S, t_now_s
         for command in commands:
             if held_up and self._moves(command):
-                logger.warning("%s was asked for while nothing went on; ask again", command.name)
+                sentence = f"{command.name} was asked for while nothing went on; ask again"
+                logger.warning("%s", sentence)
+                self._refusal.say(sentence)
             else:
                 self._obey(command)
         return False
@@ -350,14 +353,14 @@ class FrameLoop:
         return command.name in MOVING_COMMANDS or (command.name == "clutch" and engages)
 
     def _obey(self, command: Command) -> None:
-        self._refusal = ""
+        self._refusal.say("")
         if self.calibration is not None and command.name in MOVING_COMMANDS:
             self.calibration.cancel()
             self.calibration = None
         if self.wrists is not None:
             self.wrists.heed(command.name)
         elif command.name == "clutch":
-            self._refusal = "the clutch is for an arm: start with --publish tcp://127.0.0.1:5580"
+            self._refusal.say("the clutch is for an arm: start with --publish tcp://127.0.0.1:5580")
         if self.booth is not None:
             self.booth.heed(command.name)
             if command.name == "arm":
@@ -366,13 +369,16 @@ class FrameLoop:
             self._calibrate()
         if command.name == "record" and self.recorder is not None:
             if self.calibration is not None and not self.calibration.note:
-                self._refusal = "finish the calibration first, or give it up (C): a recording holds for one"
+                self._refusal.say(
+                    "finish the calibration first, or give it up (C): a recording holds for one"
+                )
             else:
                 self.recorder.toggle(RECORDINGS)
         for hand_run in self._hands.values():
             horizon = hand_run.lane.horizon
             if command.name in ROBOT_COMMANDS:
-                hand_run.robot.command(command.name)
+                if refusal := hand_run.robot.command(command.name):
+                    self._refusal.say(refusal)
             elif command.name == "horizon":
                 horizon.shift(command.value)
             elif command.name == "horizon_auto":
@@ -384,10 +390,10 @@ class FrameLoop:
             self.calibration.cancel()
             return
         if not self._hands:
-            self._refusal = "no hand is followed: start with --hand right or left to calibrate one"
+            self._refusal.say("no hand is followed: start with --hand right or left to calibrate one")
             return
         if self.recorder is not None and self.recorder.running:
-            self._refusal = "end the recording first (R): it holds for one calibration"
+            self._refusal.say("end the recording first (R): it holds for one calibration")
             return
         for hand_run in self._hands.values():
             hand_run.robot.command("disarm")
@@ -404,8 +410,8 @@ class FrameLoop:
         """The one sentence the operator most needs to read now."""
         if self._source.status or self._look_notice:
             return self._source.status or self._look_notice
-        if self._refusal:
-            return self._refusal
+        if refusal := self._refusal.told:
+            return refusal
         if self.calibration is not None and self.calibration.note:
             return self.calibration.note
         stages = [run.lane.temporal.facts() for run in self._hands.values()]

@@ -37,8 +37,12 @@ class RobotPort(Protocol):
         """Give the robot its newest trajectory; returns the newest state known, None before the first."""
         ...
 
-    def command(self, name: str) -> None:
-        """Pass on what the operator asked for: arm, disarm, home, stop or reset."""
+    def command(self, name: str) -> str:
+        """Pass on what the operator asked for: arm, disarm, home, stop or reset.
+
+        Returns:
+            Empty on success, otherwise one sentence that says why nothing came of it.
+        """
         ...
 
     def counters(self) -> dict[str, int]:
@@ -59,8 +63,9 @@ class NoRobot:
     def send(self, message: JointTrajectory) -> None:
         """Drop the message."""
 
-    def command(self, name: str) -> None:
+    def command(self, name: str) -> str:
         """Nothing to command."""
+        return ""
 
     def counters(self) -> dict[str, int]:
         return {}
@@ -125,12 +130,14 @@ class ServerRobot:
                 f"the robot server at {self.endpoint} fell silent; check it and start the run again"
             )
 
-    def command(self, name: str) -> None:
+    def command(self, name: str) -> str:
         self._auto_arm.obey(name)
         try:
             getattr(self._link, name)()
         except RobotError as error:
             logger.warning("%s: %s", name, error)
+            return str(error)
+        return ""
 
     def counters(self) -> dict[str, int]:
         try:

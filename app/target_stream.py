@@ -81,8 +81,9 @@ class StreamPort:
         self._out.write(json.dumps(line).encode() + b"\n")
         self._out.flush()
 
-    def command(self, name: str) -> None:
+    def command(self, name: str) -> str:
         """There is nobody to command."""
+        return ""
 
     def counters(self) -> dict[str, int]:
         return {}

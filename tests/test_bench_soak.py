@@ -393,8 +393,9 @@ class RecordingPort:
     def send(self, message: JointTrajectory) -> None:
         self.told.append(message.source_state)
 
-    def command(self, name: str) -> None:
+    def command(self, name: str) -> str:
         self.told.append(name)
+        return f"no {name}"
 
     def counters(self) -> dict[str, int]:
         return {"holds": 1}
@@ -413,7 +414,7 @@ def test_watched_port_passes_everything_on_and_asks_what_is_due() -> None:
     for t_s in (0.1, 0.6, 1.6):
         clock.t_ns = START_NS + round(t_s * 1e9)
         port.send(message("predicting"))
-    port.command("home")
+    assert port.command("home") == "no home"
     port.close()
     assert inner.told == ["predicting", "disarm", "predicting", "arm", "predicting", "home", "close"]
     assert (port.endpoint, port.counters()) == ("tcp://somewhere:1", {"holds": 1})

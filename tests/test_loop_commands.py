@@ -17,6 +17,7 @@ from app.interrupt import Interrupt
 from app.loop import BOOTH_OTHER_HAND_FRAMES, HELD_UP_S, FrameLoop
 from app.recorder import Recorder
 from app.recording import RecordingWriter
+from app.refusal import SHOWN_S, Refusal
 from app.settings import TeleopSettings
 from app.sources.base import EndOfSource
 from models.observation import Observation
@@ -25,7 +26,7 @@ SOURCE = SimpleNamespace(name="camera 9", fps=30.0, size_px=(64, 48), live=True,
 
 
 class Robot:
-    """Takes commands down."""
+    """Takes commands down, and refuses to go home."""
 
     endpoint = None
     version = "v4"
@@ -33,8 +34,9 @@ class Robot:
     def __init__(self) -> None:
         self.told: list[str] = []
 
-    def command(self, name: str) -> None:
+    def command(self, name: str) -> str:
         self.told.append(name)
+        return "The robot is DISARMED." if name == "home" else ""
 
 
 class Eyes:
@@ -73,15 +75,24 @@ class Console:
 
 
 def told(*names: str, first_takes_s: float = 0.0, booth: object = None) -> list[str]:
+    return run_with(*names, first_takes_s=first_takes_s, booth=booth)[0]
+
+
+def notice_after(*names: str, first_takes_s: float = 0.0) -> str:
+    return run_with(*names, first_takes_s=first_takes_s)[1]._notice()
+
+
+def run_with(*names: str, first_takes_s: float = 0.0, booth: object = None) -> tuple[list[str], FrameLoop]:
+    """What the robot was told, and the loop when it was over."""
     robot = Robot()
-    lane = SimpleNamespace(horizon=Horizon(None))
+    lane = SimpleNamespace(horizon=Horizon(None), temporal=SimpleNamespace(facts=dict))
     hands = {"right": SimpleNamespace(robot=robot, lane=lane, result=None, state=None)}
     eyes = Eyes(first_takes_s)
     loop = FrameLoop(TeleopSettings(), SOURCE, eyes, MonotonicClock(), hands, Interrupt())
     loop.console = Console(*names)
     loop.booth = booth
     loop.run()
-    return robot.told
+    return robot.told, loop
 
 
 def test_what_was_asked_for_reaches_the_robot_in_order():
@@ -98,6 +109,30 @@ def test_a_robot_is_not_moved_by_what_was_asked_for_long_ago(caplog):
     assert told("reset", "arm", "home", "disarm", "stop", first_takes_s=late_s) == ["stop"]
     assert told("arm", "disarm", first_takes_s=late_s) == ["disarm"]
     assert "arm was asked for while nothing went on" in caplog.text
+
+
+def test_a_key_that_the_robot_refuses_is_answered_until_the_next_one():
+    assert notice_after("home") == "The robot is DISARMED."
+    assert notice_after("home", "arm") == ""
+
+
+def test_a_key_that_came_too_late_is_answered():
+    late_s = HELD_UP_S + 0.1
+    assert notice_after("reset", "arm", first_takes_s=late_s).startswith("arm was asked for while nothing")
+    assert notice_after("arm", "disarm", first_takes_s=late_s) == "", "which is what counts"
+
+
+def test_a_refusal_is_not_told_for_ever():
+    t_s = 100.0
+    refusal = Refusal(lambda: t_s)
+    assert refusal.told == ""
+    refusal.say("The robot is DISARMED.")
+    t_s += SHOWN_S - 0.1
+    assert refusal.told == "The robot is DISARMED."
+    t_s += 0.2
+    assert refusal.told == "", "it may be armed by now"
+    refusal.say("")
+    assert refusal.told == ""
 
 
 def test_quitting_wins():

@@ -159,6 +159,13 @@ def test_a_server_that_falls_silent_is_said_so(live, monkeypatch):
         port.send(message(seq + 2, t_ns + 4000 * MS))
 
 
+def test_what_the_robot_refuses_is_handed_back(live):
+    port, _ = live
+    assert "send arm first" in port.command("home")
+    assert port.command("arm") == ""
+    assert "nothing to reset" in port.command("reset")
+
+
 def test_a_refused_arm_does_not_end_the_run(live):
     port, console = live
     console.stop()
@@ -247,6 +254,6 @@ def test_no_robot_takes_everything_and_says_nothing():
     port = open_robot("none", "right", realtime=True, arm=True)
     assert isinstance(port, NoRobot)
     assert port.send(message(1, 0)) is None
-    port.command("stop")
+    assert port.command("stop") == ""
     assert port.counters() == {}
     port.close()

@@ -141,8 +141,8 @@ class WatchedPort:
         self.watch.look(message, given, time.monotonic_ns(), self._calm_after(given, elapsed_s))
         return self._port.send(message)
 
-    def command(self, name: str) -> None:
-        self._port.command(name)
+    def command(self, name: str) -> str:
+        return self._port.command(name)
 
     def counters(self) -> dict[str, int]:
         return self._port.counters()
