@@ -109,6 +109,23 @@ def test_nothing_is_cut_off(size):
     assert all(wide(step, 26, True) <= (size[0] - 48 * u - 56 * u) / 5 - 16 * u for step in STEPS)
 
 
+@pytest.mark.parametrize("size", [(800, 600), (1280, 720), (1080, 1920)])
+def test_staff_read_a_fault_to_its_end(size):
+    fault = (
+        "The stop did not reach the hand, which may still have torque: cut the power. The CAN bus "
+        "socketcan:can0 did not take the frame 0C0 [8] 00 00 00 00 00 00 00 00 (Failed to transmit: No "
+        "buffer space available [Error Code 105]); check the cable, the power of the hand and the bit rate."
+    )
+    painter = BoothPainter()
+    pictures = []
+    for told in (fault, fault[:-2] + "x."):
+        painter.take(snapshot(BoothStatus("invite", needs_staff=True), "STOPPED", fault=told), 1.0)
+        picture = painter.paint(*size, 1.0, 1.2)
+        pictures.append(bytes(picture.constBits()))
+    assert pictures[0] != pictures[1]
+    painter.close()
+
+
 @pytest.mark.parametrize("size", [(1280, 720), (1080, 1920)])
 def test_every_moment_is_another_picture(size):
     painter = BoothPainter()

@@ -76,11 +76,12 @@ class BoothPainter:
         text = lay_out(width, height).booth_stop.x - 2 * margin  # the stop button lies over the page
         brush.text(Box(margin, 8 * u, text, 74 * u), words.headline, 62, DARK.text, bold=True)
         brush.text(Box(margin, 78 * u, text, 46 * u), words.line, 34, DARK.dim)
-        steps = Box(margin, height - 190 * u, inner, 150 * u)
+        foot_height = max(28 * u, brush.paragraph_height(inner, words.staff, 18))
+        foot = Box(margin, height - 6 * u - foot_height, inner, foot_height)
+        brush.paragraph(foot, words.staff, 18, DARK.dim, "centre")
+        steps = Box(margin, foot.y - 156 * u, inner, 150 * u)
         progress = 0.0 if snapshot is None or snapshot.booth is None else snapshot.booth.progress
         paint_steps(brush, steps, words, progress, t_s, self._mirrored)
-        foot = Box(margin, height - 34 * u, inner, 28 * u)
-        brush.text(foot, words.staff, 18, DARK.dim, "centre")
         top = 136 * u
         middle = Box(margin, top, inner, steps.y - gap - top)
         left, right = middle.columns(2, gap) if width > height else middle.rows(2, gap)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from typing import Literal
 
@@ -19,6 +20,7 @@ _ALIGN = {
     "centre": QtCore.Qt.AlignmentFlag.AlignHCenter,
     "right": QtCore.Qt.AlignmentFlag.AlignRight,
 }
+_WRAPPED = int(QtCore.Qt.AlignmentFlag.AlignVCenter | QtCore.Qt.TextFlag.TextWordWrap)
 _SMALLEST = 0.62  # text that does not fit is drawn this much smaller at least, then cut
 
 
@@ -97,22 +99,25 @@ class Brush:
 
     def paragraph(self, box: Box, text: str, size: float, colour: str, align: Align = "left") -> None:
         """Several lines, wrapped; made smaller until they fit."""
-        flags = int(_ALIGN[align] | QtCore.Qt.AlignmentFlag.AlignVCenter | QtCore.Qt.TextFlag.TextWordWrap)
+        self.painter.setFont(self._paragraph_font(box, text, size))
+        self.painter.setPen(QtGui.QColor(colour))
+        self.painter.drawText(rect(box), int(_ALIGN[align]) | _WRAPPED, text)
+
+    def paragraph_height(self, width: float, text: str, size: float) -> float:
+        """How high a paragraph of this width, pixels, is with nothing made smaller for its height; pixels."""
+        endless = Box(0.0, 0.0, width, 1e6)
+        metrics = QtGui.QFontMetricsF(self._paragraph_font(endless, text, size))
+        return math.ceil(metrics.boundingRect(rect(endless), _WRAPPED, text).height())
+
+    def _paragraph_font(self, box: Box, text: str, size: float) -> QtGui.QFont:
+        """The largest font not above `size` with which the text fits the box, on one line or wrapped."""
         for shrink in (1.0, 0.9, 0.8):  # a little smaller on one line reads better than two
             chosen = font(round(size * shrink * self.u), False)
             if QtGui.QFontMetricsF(chosen).horizontalAdvance(text) <= box.width:
-                break
-        else:
-            chosen = self._wrapped(box, text, size, flags)
-        self.painter.setFont(chosen)
-        self.painter.setPen(QtGui.QColor(colour))
-        self.painter.drawText(rect(box), flags, text)
-
-    def _wrapped(self, box: Box, text: str, size: float, flags: int) -> QtGui.QFont:
-        """The largest font not above `size` with which the text fits the box when wrapped."""
+                return chosen
         for shrink in (1.0, 0.9, 0.8, 0.7, _SMALLEST):
             chosen = font(round(size * shrink * self.u), False)
-            if QtGui.QFontMetricsF(chosen).boundingRect(rect(box), flags, text).height() <= box.height:
+            if QtGui.QFontMetricsF(chosen).boundingRect(rect(box), _WRAPPED, text).height() <= box.height:
                 break
         return chosen
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PySide6 import QtGui
 
 from app.console.brush import Brush, faded, rect
@@ -14,12 +16,21 @@ ALARM = "#d3202f"
 NOTICE = "#e3a32b"
 
 
-def paint_strip(brush: Brush, box: Box, text: str, alarm: bool) -> None:
-    """One sentence over the top of the camera's image; an alarm in red."""
+def paint_strips(brush: Brush, box: Box, alarms: Sequence[str], notice: str) -> None:
+    """Sentences over the top of a box, one below the other and each as high as it needs; alarms in red."""
     u = brush.u
-    strip = Box(box.x + 8 * u, box.y + 8 * u, box.width - 16 * u, 58 * u)
-    brush.box(strip, ALARM if alarm else NOTICE, radius=6)
-    brush.paragraph(strip.inset(6 * u), text, 20, "#ffffff" if alarm else "#17130a", "centre")
+    sentences = [(text, ALARM, "#ffffff") for text in alarms]
+    if notice:
+        sentences.append((notice, NOTICE, "#17130a"))
+    y, width = box.y + 8 * u, box.width - 16 * u
+    most = (box.height - 8 * u) / max(1, len(sentences)) - 8 * u
+    for text, ground, ink in sentences:
+        needed = brush.paragraph_height(width - 24 * u, text, 20) + 12 * u
+        strip = Box(box.x + 8 * u, y, width, min(max(58 * u, needed), most))
+        brush.box(strip, ground, radius=6)
+        inner = Box(strip.x + 12 * u, strip.y + 6 * u, strip.width - 24 * u, strip.height - 12 * u)
+        brush.paragraph(inner, text, 20, ink, "centre")
+        y = strip.bottom + 8 * u
 
 
 def paint_help(brush: Brush, window: Box) -> None:

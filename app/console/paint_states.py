@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from app.body_snapshot import BodySnapshot
 from app.console.brush import Brush
@@ -28,8 +29,8 @@ def paint_source(
 def paint_robot_mode(
     brush: Brush, box: Box, hands: Sequence[HandSnapshot], body: BodySnapshot | None = None
 ) -> None:
-    """What the robot hands do; a body alone drives none."""
-    states = [(f"ROBOT {hand.hand[0].upper()}", robot_words(hand)) for hand in hands]
+    """What the robot hands do; a body alone drives none. Why one stopped has no room here."""
+    states = [(f"ROBOT {hand.hand[0].upper()}", robot_words(replace(hand, fault=""))) for hand in hands]
     if not hands and body is not None:
         states = [("ROBOT", ROBOT_WORDS[""])]
     _paint(brush, box, "ROBOT", states)

@@ -21,7 +21,7 @@ from app.console.paint_overlays import (
     paint_help,
     paint_quit,
     paint_stopped_frame,
-    paint_strip,
+    paint_strips,
 )
 from app.console.paint_states import paint_footer, paint_robot_mode, paint_source
 from app.console.theme import DARK, Theme
@@ -128,14 +128,19 @@ class ConsolePainter:
             paint_calibration(brush, layout.guide, snapshot.calibration)
         if any(hand.mode == "STOPPED" for hand in hands):
             paint_stopped_frame(brush, window)
-        alarm = view.alarm or self._silence(view, t_s)
-        notice = "" if snapshot is None else snapshot.notice
-        if alarm or notice:
-            paint_strip(brush, camera, alarm or notice, alarm=bool(alarm))
+        paint_strips(brush, camera, self._alarms(view, t_s), "" if snapshot is None else snapshot.notice)
         if view.quitting:
             paint_quit(brush, window, view.stopping)
         elif view.help:
             paint_help(brush, window)
+
+    def _alarms(self, view: View, t_s: float) -> list[str]:
+        """What must be read, the most urgent first: of the stop, of the pipeline, and why robots stopped."""
+        hands = () if self._snapshot is None else self._snapshot.hands
+        faults = [(f"Robot {hand.hand[0].upper()}: ", hand.fault) for hand in hands if hand.fault]
+        told = [which + fault if len(hands) > 1 else fault for which, fault in faults]
+        alarm = view.alarm or self._silence(view, t_s)
+        return [alarm, *told] if alarm else told
 
     def _silence(self, view: View, t_s: float) -> str:
         """What to say when no snapshot came for a while: nothing shown is of now."""
