@@ -224,6 +224,20 @@ def test_help_covers_all_but_the_stop(make_desk):
     assert desk.press(Key.Key_F1, Key.Key_Space) == ["stop"]
 
 
+@pytest.mark.parametrize("booth", [False, True])
+def test_the_stop_is_on_the_screen_however_small_it_is(make_desk, booth):
+    desk = make_desk(booth=booth)
+    window, room = desk.window, desk.window.screen().availableSize()
+    assert window.frameGeometry().width() <= room.width()
+    assert window.frameGeometry().height() <= room.height()
+    buttons = window.findChildren(QtWidgets.QAbstractButton)
+    for size in ((1280, 720), (800, 600), (640, 480)):
+        window.resize(*size)
+        window.show_snapshot(snapshot(booth=BoothStatus("attract") if booth else None))
+        assert (window.width(), window.height()) == size
+        assert all(window.rect().contains(button.geometry()) for button in buttons if button.isVisible())
+
+
 def test_theme_and_full_screen(make_desk):
     desk = make_desk()
     desk.press(Key.Key_T)

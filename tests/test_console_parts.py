@@ -109,7 +109,11 @@ def test_a_maker_without_a_driven_frame_shows_the_image_only():
 
 
 @pytest.mark.parametrize(
-    ("width", "height"), [(960, 540), (1280, 720), (1280, 1024), (1920, 1080), (2560, 1080), (3840, 2160)]
+    ("width", "height"),
+    [
+        *((640, 480), (800, 600), (960, 540), (1280, 720), (1280, 1024), (1920, 1080), (2560, 1080)),
+        *((3840, 2160), (960, 1080), (1080, 1920)),
+    ],
 )
 def test_nothing_overlaps_and_nothing_leaves_the_window(width, height):
     layout = lay_out(width, height)

@@ -23,8 +23,9 @@ from app.console.words import ArmButton, arm_button, is_armed
 from app.snapshot import Snapshot
 
 HORIZON_STEP_MS = 10.0
-MINIMUM_SIZE = (960, 540)
+MINIMUM_SIZE = (640, 360)  # small, as a stop beyond the screen's edge is worse than letters too small to read
 START_SIZE = (1280, 720)
+FRAME_SIZE = (16, 48)  # room for what the desktop puts around a window, which it tells only once it is shown
 COMMANDS: dict[Action, Command] = {
     "arm": Command("arm"),
     "disarm": Command("disarm"),
@@ -64,7 +65,6 @@ class ConsoleWindow(QtWidgets.QWidget):
         self._stopper = Stopper(robots)
         self._booth = booth
         self._screen: Screen = BoothScreen() if booth else ConsolePainter()
-        self._view = View(*START_SIZE)
         self._trouble = ""
         self._leaving = False
         self._stop_given_up = False
@@ -78,8 +78,11 @@ class ConsoleWindow(QtWidgets.QWidget):
         # Pressed, not released: a stop does not wait for the finger to leave the mouse.
         self._stop.pressed.connect(lambda: self.act("stop"))
         self.setAttribute(QtCore.Qt.WidgetAttribute.WA_OpaquePaintEvent)
-        self.setMinimumSize(*MINIMUM_SIZE)
-        self.resize(*START_SIZE)
+        room = self.screen().availableSize() - QtCore.QSize(*FRAME_SIZE)
+        if not booth:  # which fills whatever screen it gets
+            self.setMinimumSize(QtCore.QSize(*MINIMUM_SIZE).boundedTo(room))
+        self.resize(QtCore.QSize(*START_SIZE).boundedTo(room))
+        self._view = View(self.width(), self.height())
         self._delivered.connect(self._take_delivery, QtCore.Qt.ConnectionType.QueuedConnection)
         application = QtWidgets.QApplication.instance()
         if application is not None:
