@@ -94,3 +94,26 @@ def test_what_the_camera_lacks_is_told_beside_a_fault(painter):
     view = View(1280, 720)
     without = picture(painter, view, stopped(FAULTS[0]))
     assert (picture(painter, view, stopped(FAULTS[0]), notice="no picture") != without).any()
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("over", [{"help": True}, {"quitting": True}])
+def test_nothing_comes_over_an_alarm(painter, size, over):
+    alarm = (
+        "STOP NOT CONFIRMED. Cut the hand's power if it moves: the robot server at tcp://192.168.12.131:5570 "
+        "does not answer any more; it may have ended, or the network is down."
+    )
+    layout = lay_out(*size)
+    beside_stop = Box(0, 0, layout.stop.x, size[1])  # which lies over the picture
+
+    def told(alarm: str, fault: str) -> np.ndarray:
+        hands = hand_snapshot(), stopped(fault, "left")
+        return within(picture(painter, View(*size, alarm=alarm, **over), *hands), beside_stop)
+
+    both = told(alarm, FAULTS[-1])
+    assert red(both) > 0.5 * 2 * 58 * layout.unit * beside_stop.width, "as bright as ever"
+    assert (both != told(other_end(alarm), FAULTS[-1])).any()
+    assert (both != told(alarm, other_end(FAULTS[-1]))).any()
+    card = layout.unit * 300  # an alarm alone leaves the keys and the question whole
+    middle = Box(size[0] / 2 - card, 110 * layout.unit, 2 * card, size[1] - 110 * layout.unit)
+    assert red(within(picture(painter, View(*size, alarm=alarm, **over)), middle)) == 0

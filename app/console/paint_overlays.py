@@ -16,8 +16,12 @@ ALARM = "#d3202f"
 NOTICE = "#e3a32b"
 
 
-def paint_strips(brush: Brush, box: Box, alarms: Sequence[str], notice: str) -> None:
-    """Sentences over the top of a box, one below the other and each as high as it needs; alarms in red."""
+def paint_strips(brush: Brush, box: Box, alarms: Sequence[str], notice: str = "") -> Box:
+    """Sentences over the top of a box, one below the other and each as high as it needs; alarms in red.
+
+    Returns:
+        The room below them.
+    """
     u = brush.u
     sentences = [(text, ALARM, "#ffffff") for text in alarms]
     if notice:
@@ -31,12 +35,19 @@ def paint_strips(brush: Brush, box: Box, alarms: Sequence[str], notice: str) -> 
         inner = Box(strip.x + 12 * u, strip.y + 6 * u, strip.width - 24 * u, strip.height - 12 * u)
         brush.paragraph(inner, text, 20, ink, "centre")
         y = strip.bottom + 8 * u
+    top = y - 8 * u if sentences else box.y
+    return Box(box.x, top, box.width, box.bottom - top)
 
 
-def paint_help(brush: Brush, window: Box) -> None:
-    """All keys, large."""
+def paint_shade(brush: Brush, window: Box) -> None:
+    """Dim all that must not distract from an overlay."""
+    brush.painter.fillRect(rect(window), QtGui.QColor(brush.theme.shade))
+
+
+def paint_help(brush: Brush, box: Box) -> None:
+    """All keys, large, in the middle of a box."""
+    brush, card = _card(brush, box, 640, 24 + 46 + 34 * len(HELP) + 50)
     u, theme = brush.u, brush.theme
-    card = _card(brush, window, 640, 24 + 46 + 34 * len(HELP) + 50)
     brush.text(Box(card.x, card.y, card.width, 40 * u), "Keys", 30, theme.text, bold=True)
     y = card.y + 50 * u
     for key, meaning in HELP:
@@ -48,13 +59,14 @@ def paint_help(brush: Brush, window: Box) -> None:
     brush.text(Box(card.x, y + 4 * u, card.width, 28 * u), "any key closes this", 16, theme.dim)
 
 
-def paint_quit(brush: Brush, window: Box, stopping: bool) -> None:
-    """The question before quitting with an armed robot, or with a stop that is not confirmed."""
-    u, theme = brush.u, brush.theme
+def paint_quit(brush: Brush, box: Box, stopping: bool) -> None:
+    """The question before quitting with an armed robot, or with a stop that is not confirmed, in the middle
+    of a box."""
     title, answer = "The robot is armed", "Q again disarms it and quits"
     if stopping:
         title, answer = "The stop is not confirmed", "Q again quits: nobody asks for it any more"
-    card = _card(brush, window, 720, 190)
+    brush, card = _card(brush, box, 720, 190)
+    u, theme = brush.u, brush.theme
     brush.text(Box(card.x, card.y + 4 * u, card.width, 44 * u), title, 36, theme.text, bold=True)
     brush.text(Box(card.x, card.y + 62 * u, card.width, 30 * u), answer, 24, theme.text)
     brush.text(Box(card.x, card.y + 100 * u, card.width, 30 * u), "any other key goes on", 24, theme.dim)
@@ -111,15 +123,15 @@ def paint_stopped_frame(brush: Brush, window: Box) -> None:
     brush.painter.drawRect(rect(window.inset(3.5 * brush.u)))
 
 
-def _card(brush: Brush, window: Box, width: float, height: float) -> Box:
-    """A card in the middle of a shaded window; returns the room inside."""
-    u = brush.u
-    brush.painter.fillRect(rect(window), QtGui.QColor(brush.theme.shade))
+def _card(brush: Brush, box: Box, width: float, height: float) -> tuple[Brush, Box]:
+    """A card of so many units in the middle of a box; a brush whose units fit the box, and the room in it."""
+    fitting = Brush(brush.painter, brush.theme, min(brush.u, box.height / (height + 16)))
+    u = fitting.u
     card = Box(
-        window.x + (window.width - width * u) / 2,
-        window.y + (window.height - height * u) / 2,
+        box.x + (box.width - width * u) / 2,
+        box.y + (box.height - height * u) / 2,
         width * u,
         height * u,
     )
-    brush.box(card, brush.theme.panel, radius=12, edge=brush.theme.edge)
-    return card.inset(26 * u)
+    fitting.box(card, fitting.theme.panel, radius=12, edge=fitting.theme.edge)
+    return fitting, card.inset(26 * u)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from PySide6 import QtCore, QtGui
@@ -20,6 +20,7 @@ from app.console.paint_overlays import (
     paint_calibration,
     paint_help,
     paint_quit,
+    paint_shade,
     paint_stopped_frame,
     paint_strips,
 )
@@ -128,11 +129,17 @@ class ConsolePainter:
             paint_calibration(brush, layout.guide, snapshot.calibration)
         if any(hand.mode == "STOPPED" for hand in hands):
             paint_stopped_frame(brush, window)
-        paint_strips(brush, camera, self._alarms(view, t_s), "" if snapshot is None else snapshot.notice)
+        alarms = self._alarms(view, t_s)
+        if not (view.quitting or view.help):
+            paint_strips(brush, camera, alarms, "" if snapshot is None else snapshot.notice)
+            return
+        paint_shade(brush, window)
+        below = paint_strips(brush, Box(0, 0, layout.stop.x, view.height), alarms)
+        below = replace(below, width=view.width)
         if view.quitting:
-            paint_quit(brush, window, view.stopping)
-        elif view.help:
-            paint_help(brush, window)
+            paint_quit(brush, below, view.stopping)
+        else:
+            paint_help(brush, below)
 
     def _alarms(self, view: View, t_s: float) -> list[str]:
         """What must be read, the most urgent first: of the stop, of the pipeline, and why robots stopped."""
