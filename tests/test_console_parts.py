@@ -156,6 +156,23 @@ def test_states_are_a_twentieth_of_the_window_high(width, height):
         assert metrics.horizontalAdvance(word) <= layout.source.width - beside_hand, word
 
 
+@pytest.mark.parametrize(
+    ("width", "height"), [(640, 480), (800, 600), (960, 1080), (1000, 900), (1280, 1024), (1080, 1920)]
+)
+def test_states_are_whole_words_in_a_tall_window(width, height):
+    """Hardly smaller than what they are drawn at where there is room: nothing is cut, as in "T…"."""
+    layout = lay_out(width, height)
+    u = layout.unit
+    if QtGui.QGuiApplication.instance() is None:
+        QtWidgets.QApplication([])
+    line, lines_of_two = layout.source.height - 50 * u, (layout.source.height - 4 * u) / 2
+    one_word = QtGui.QFontMetricsF(font(round(WORD_SHARE * line), True))
+    word_of_two = QtGui.QFontMetricsF(font(round(WORD_SHARE_OF_TWO * lines_of_two), True))
+    for word in (words.word for words in (*SOURCE_WORDS.values(), *ROBOT_WORDS.values())):
+        assert 0.75 * one_word.horizontalAdvance(word) <= layout.source.width - 28 * u, word
+        assert 0.75 * word_of_two.horizontalAdvance(word) <= layout.source.width - 94 * u, word
+
+
 @pytest.mark.parametrize("hand", ["right", "left"])
 def test_a_hand_with_its_fingers_spread_is_within_the_part_that_is_shown(hand):
     view = HandView(hand, (480, 480))

@@ -76,7 +76,8 @@ def lay_out(width: float, height: float) -> Layout:
     """The layout of a window of this size, pixels."""
     u = min(width / BASE_WIDTH, height / BASE_HEIGHT)
     gap = 10 * u
-    header_y, header_height = gap, max(98 * u, 0.1362 * height)
+    # A share of the height, to be read from afar, as long as the longest word has the width for it.
+    header_y, header_height = gap, max(98 * u, min(0.1362 * height, 0.0852 * width))
     inner = width - 5 * gap
     state_width, arm_width = 0.295 * inner, 0.18 * inner
     source = Box(gap, header_y, state_width, header_height)
