@@ -224,6 +224,33 @@ def test_help_covers_all_but_the_stop(make_desk):
     assert desk.press(Key.Key_F1, Key.Key_Space) == ["stop"]
 
 
+def test_a_shift_alone_does_not_close_what_it_helps_to_type(make_desk):
+    desk = make_desk()
+    desk.window.show_snapshot(snapshot())
+    for opened in (True, False, True):
+        QtTest.QTest.keyPress(desk.window, Key.Key_Shift, SHIFT)
+        QtTest.QTest.keyClick(desk.window, Key.Key_Question, SHIFT)
+        QtTest.QTest.keyRelease(desk.window, Key.Key_Shift)
+        assert desk.window.view.help == opened
+    held = (Key.Key_Control, Key.Key_Alt, Key.Key_AltGr, Key.Key_Meta, Key.Key_CapsLock, Key.Key_Super_L)
+    assert desk.press(*held) == []
+    assert desk.window.view.help
+    assert desk.press(Key.Key_Question, Key.Key_A) == ["arm"]
+    assert desk.press(Key.Key_Q, Key.Key_Shift, Key.Key_Q) == ["quit"]
+
+
+@pytest.mark.parametrize("key", [Key.Key_A, Key.Key_H, Key.Key_U, Key.Key_Plus, Key.Key_Period])
+@pytest.mark.parametrize("opener", [Key.Key_Question, Key.Key_Q])
+def test_what_is_open_takes_one_key_but_no_stop_or_disarm(make_desk, opener, key):
+    desk = make_desk()
+    desk.window.show_snapshot(snapshot())
+    assert desk.press(opener, key) == []
+    assert not desk.window.view.help
+    assert not desk.window.view.quitting
+    assert desk.press(opener, Key.Key_Space) == ["stop"]
+    assert desk.press(opener, Key.Key_D) == ["disarm"]
+
+
 @pytest.mark.parametrize("booth", [False, True])
 def test_the_stop_is_on_the_screen_however_small_it_is(make_desk, booth):
     desk = make_desk(booth=booth)

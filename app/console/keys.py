@@ -50,6 +50,14 @@ ACTIONS: dict[int, Action] = {
     Key.Key_Q: "quit",
     Key.Key_Escape: "quit",
 }
+# Held with another key, or changing what others mean: by themselves they are no answer to anything.
+HELD_KEYS = frozenset(
+    (
+        *(Key.Key_Shift, Key.Key_Control, Key.Key_Alt, Key.Key_AltGr, Key.Key_Meta, Key.Key_Mode_switch),
+        *(Key.Key_Super_L, Key.Key_Super_R, Key.Key_Hyper_L, Key.Key_Hyper_R),
+        *(Key.Key_CapsLock, Key.Key_NumLock, Key.Key_ScrollLock),
+    )
+)
 HELP: tuple[tuple[str, str], ...] = (
     ("Space", "stop the robot at once"),
     ("U", "unlock after a stop"),

@@ -13,7 +13,7 @@ from PySide6 import QtCore, QtGui, QtWidgets
 from app.console.buttons import BigButton
 from app.console.command import Command
 from app.console.drawer import Drawer, Drawing
-from app.console.keys import Action, action_of
+from app.console.keys import HELD_KEYS, Action, action_of
 from app.console.layout import lay_out
 from app.console.painter import ConsolePainter, View
 from app.console.screen import BoothScreen, Screen, shows_booth
@@ -235,7 +235,7 @@ class ConsoleWindow(QtWidgets.QWidget):
         action = action_of(event)
         if action is not None:
             self.act(action)
-        elif self._view.help or self._view.quitting:
+        elif (self._view.help or self._view.quitting) and event.key() not in HELD_KEYS:
             self._change(help=False, quitting=False)
         return True
 
