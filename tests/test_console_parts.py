@@ -216,6 +216,16 @@ def test_the_latency_history_keeps_ten_seconds_and_skips_gaps():
     assert history.horizon_ms == 120.0, "what the operator set is shown as it is"
 
 
+def test_the_latency_is_of_now_only_while_frames_come():
+    history = LatencyHistory()
+    assert history.silent_s(5.0) == math.inf
+    history.add(snapshot(), 10.0)
+    history.add(snapshot(age_ms=float("nan"), stage_ms={}), 12.5)
+    assert history.silent_s(12.5) == pytest.approx(2.5)
+    history.add(snapshot(), 13.0)
+    assert history.silent_s(13.0) == 0.0
+
+
 def test_a_stop_that_fails_is_told_until_one_succeeds():
     robots = RobotThatRecords(fails=True), RobotThatRecords()
     stopper = Stopper(robots)

@@ -11,6 +11,7 @@ from console_examples import hand_snapshot, snapshot
 from PySide6 import QtGui, QtWidgets
 
 from app.console.layout import Box, lay_out
+from app.console.paint_latency import HORIZON_COLOUR
 from app.console.paint_overlays import ALARM
 from app.console.painter import ConsolePainter, View
 
@@ -94,6 +95,24 @@ def test_what_the_camera_lacks_is_told_beside_a_fault(painter):
     view = View(1280, 720)
     without = picture(painter, view, stopped(FAULTS[0]))
     assert (picture(painter, view, stopped(FAULTS[0]), notice="no picture") != without).any()
+
+
+def test_a_latency_of_long_ago_is_not_shown_as_of_now(painter):
+    view, panel = View(1280, 720), lay_out(1280, 720).latency
+    flag = QtGui.QColor(HORIZON_COLOUR)
+
+    def bright(t_s: float, **changes: object) -> bool:
+        """Whether the horizon's flag is there in its own colour."""
+        painter.take(snapshot(**changes), t_s)
+        shown = painter.paint(view, t_s)
+        pixels = [shown.pixelColor(x, round(panel.y) + 40) for x in range(round(panel.x), round(panel.right))]
+        return flag in pixels
+
+    stalled = {"age_ms": float("nan"), "stage_ms": {}, "fps": 0.0}
+    assert bright(100.0)
+    assert bright(100.4, **stalled), "one frame that did not come is nothing to look at"
+    assert not bright(108.0, **stalled)
+    assert bright(108.1)
 
 
 @pytest.mark.parametrize("size", SIZES)

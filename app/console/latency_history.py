@@ -51,6 +51,10 @@ class LatencyHistory:
         while self._ages[0][0] < t_s - SPAN_S:
             self._ages.popleft()
 
+    def silent_s(self, t_now_s: float) -> float:
+        """Seconds since the last frame came; infinite before the first."""
+        return t_now_s - self._ages[-1][0] if self._ages else float("inf")
+
     def ages(self, t_now_s: float) -> tuple[np.ndarray, np.ndarray]:
         """Seconds before now (n,), not positive, and the ages (n,) then, ms."""
         kept = [(t_s - t_now_s, age_ms) for t_s, age_ms in self._ages if t_s >= t_now_s - SPAN_S]

@@ -14,6 +14,8 @@ from app.console.layout import Box
 from app.console.theme import STAGE_COLOURS
 
 HORIZON_COLOUR = "#d55e00"
+_OLD_S = 1.0  # without a frame, and what is shown is no longer of now
+_OLD_OPACITY = 0.3
 _SHORTEST_AXIS_MS = 60.0
 
 
@@ -32,16 +34,22 @@ def paint_latency(brush: Brush, box: Box, history: LatencyHistory, automatic: bo
     if not math.isfinite(history.age_ms):
         brush.text(inner, "waiting for the first frame", 18, theme.dim, "centre")
         return
-    age = f"age {history.age_ms:.0f} ms"
-    brush.text(Box(box.right - 190 * u, box.y + 7 * u, 180 * u, 22 * u), age, 20, theme.text, "right", True)
+    silent_s = history.silent_s(t_s)
+    old = silent_s >= _OLD_S
+    age, ink = f"age {history.age_ms:.0f} ms", theme.text
+    if old:
+        age, ink = f"no frame for {silent_s:.0f} s", theme.dim
+    brush.text(Box(box.right - 190 * u, box.y + 7 * u, 180 * u, 22 * u), age, 20, ink, "right", True)
     longest = max(history.age_ms, 0.0 if math.isnan(history.horizon_ms) else history.horizon_ms)
     axis_ms = max(_SHORTEST_AXIS_MS, 20.0 * math.ceil(1.12 * longest / 20.0))
     bar = Box(inner.x, inner.y + 26 * u, inner.width, 28 * u)
+    brush.painter.setOpacity(_OLD_OPACITY if old else 1.0)
     _paint_stages(brush, bar, history, axis_ms)
     _paint_axis(brush, Box(bar.x, bar.bottom + 1 * u, bar.width, 14 * u), axis_ms)
     _paint_horizon(brush, bar, history.horizon_ms, automatic, axis_ms)
     legend = Box(inner.x, bar.bottom + 19 * u, inner.width, 18 * u)
     _paint_legend(brush, legend, history)
+    brush.painter.setOpacity(1.0)
     top = legend.bottom + 6 * u
     _paint_ages(brush, Box(inner.x, top, inner.width, inner.bottom - top), history, t_s)
 
