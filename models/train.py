@@ -391,6 +391,7 @@ def _train(config: TrainConfig, world: World) -> Path:
     optimizer = _optimizer(network, config)
     checkpoint = world.told(_checkpoint(out / "checkpoint.pt", config) if main else None)
     step, seconds = _resume(checkpoint, network, average, optimizer)
+    kept = step  # what the file holds
     # Resuming draws on from other windows than the run began with.
     teacher = open_teacher(config, world.device, (config.seed, world.rank, step))
     if step == 0:
@@ -452,7 +453,12 @@ def _train(config: TrainConfig, world: World) -> Path:
             terms["total"] = terms["total"] + loss.alone * terms["single"]
         optimizer.zero_grad(set_to_none=True)
         terms["total"].backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        norm = torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        if not torch.isfinite(norm):  # for all processes at once: they share the gradients
+            raise ModelError(
+                f"the loss is no longer a number at step {step + 1}; {_what_is_kept(kept)}; lower "
+                "--learning-rate, or the weights of --loss if you changed them"
+            )
         optimizer.step()
         _update_average(average, network, min(config.averaging, (1.0 + step) / (10.0 + step)))
         step += 1
@@ -472,6 +478,7 @@ def _train(config: TrainConfig, world: World) -> Path:
             curves.add(row)
             progress.set_postfix(loss=f"{row['total']:.3f}")
             _save(out / "checkpoint.pt", config, network, average, optimizer, step, seconds)
+            kept = step
             sums, since = {}, 0
             began = time.perf_counter()  # validating is not training
     progress.close()
@@ -538,6 +545,10 @@ def validate(
     if per_clip:
         result["worst_pa"] = max(clip["pa_seen"] / clip["raw_pa"] for clip in per_clip)
     return result
+
+
+def _what_is_kept(step: int) -> str:
+    return f"the checkpoint of step {step} is kept" if step else "there is no checkpoint yet"
 
 
 def share_done(config: TrainConfig, step: int, seconds: float) -> float:

@@ -195,6 +195,16 @@ def test_curves_are_means_of_the_steps_since_the_last_row_after_a_stop_too(clips
         assert 0.5 < totals["stopped"][step] / totals["whole"][step] < 2.0
 
 
+def test_a_loss_that_is_no_number_ends_the_run_and_leaves_its_checkpoint(clips, tmp_path):
+    ruinous = replace(config(clips, tmp_path), learning_rate=1e9, warmup=1, log_every=1)
+    with pytest.raises(ModelError, match=r"at step 2; the checkpoint of step 1 is kept; lower --learning-"):
+        train(ruinous)
+    kept = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    assert kept["step"] == 1
+    assert all(weights.isfinite().all() for weights in kept["average"].values())
+    assert not (tmp_path / "posebert.onnx").exists()
+
+
 def test_validation_takes_clips_that_are_short_or_never_seen(clips, tmp_path):
     directory = write_clips(tmp_path / "odd", count=3, frames=20, filmed=True)
     file = directory / "clip_0.npz"
