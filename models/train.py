@@ -35,6 +35,7 @@ from models.body_input import BODY_IN_DIM
 from models.body_noise import MixedBodyNoise, PaperBodyNoise
 from models.body_teacher import BodyTeacher
 from models.canonical import decode_6d
+from models.checkpoint import CHECKPOINT_FILE, Checkpoint
 from models.clips import Clips, load_clips, load_stills
 from models.curves import Curves
 from models.errors import ModelError
@@ -257,11 +258,11 @@ class World:
         dist.broadcast(word, 0)
         return float(word)
 
-    def told(self, state: dict[str, Any] | None) -> dict[str, Any] | None:
+    def told(self, checkpoint: Checkpoint | None) -> Checkpoint | None:
         """What the first process has, for all: only its disk may hold the checkpoint."""
         if self.size == 1:
-            return state
-        word = [state]
+            return checkpoint
+        word = [checkpoint]
         dist.broadcast_object_list(word, 0)
         return word[0]
 
@@ -389,7 +390,7 @@ def _train(config: TrainConfig, world: World) -> Path:
     network = build(config).to(world.device)
     average = build(config).to(world.device).eval()
     optimizer = _optimizer(network, config)
-    checkpoint = world.told(_checkpoint(out / "checkpoint.pt", config) if main else None)
+    checkpoint = world.told(_checkpoint(out / CHECKPOINT_FILE, config) if main else None)
     step, seconds = _resume(checkpoint, network, average, optimizer)
     kept = step  # what the file holds
     # Resuming draws on from other windows than the run began with.
@@ -405,7 +406,7 @@ def _train(config: TrainConfig, world: World) -> Path:
         model = DistributedDataParallel(model)
     curves = Curves(out, step) if main else None
     if main:
-        (out / "config.json").write_text(json.dumps(asdict(config), indent=1, default=str))
+        (out / "config.json").write_text(json.dumps(_plain(config), indent=1))
     bf16 = config.bf16 == "on" or (config.bf16 == "auto" and has_bf16(world.device))
     even = WINDOW_SLOTS + sum(slot == i + 1 for i, slot in enumerate(config.future))
     sums: dict[str, float] = {}
@@ -477,7 +478,15 @@ def _train(config: TrainConfig, world: World) -> Path:
                 row |= validate(average, config, teacher, validation)
             curves.add(row)
             progress.set_postfix(loss=f"{row['total']:.3f}")
-            _save(out / "checkpoint.pt", config, network, average, optimizer, step, seconds)
+            checkpoint = Checkpoint(
+                _plain(config),
+                network.state_dict(),
+                average.state_dict(),
+                optimizer.state_dict(),
+                step,
+                seconds,
+            )
+            checkpoint.save(out / CHECKPOINT_FILE)
             kept = step
             sums, since = {}, 0
             began = time.perf_counter()  # validating is not training
@@ -547,6 +556,12 @@ def validate(
     return result
 
 
+def _plain(config: TrainConfig) -> dict[str, Any]:
+    """As JSON has it."""
+    plain: dict[str, Any] = json.loads(json.dumps(asdict(config), default=str))
+    return plain
+
+
 def _what_is_kept(step: int) -> str:
     return f"the checkpoint of step {step} is kept" if step else "there is no checkpoint yet"
 
@@ -574,57 +589,42 @@ def _update_average(average: torch.nn.Module, network: torch.nn.Module, keep: fl
     torch._foreach_lerp_(list(average.parameters()), list(network.parameters()), 1.0 - keep)
 
 
-def _save(
-    file: Path,
-    config: TrainConfig,
-    network: torch.nn.Module,
-    average: torch.nn.Module,
-    optimizer: torch.optim.Optimizer,
-    step: int,
-    seconds: float,
-) -> None:
-    state = {
-        "config": json.dumps(asdict(config), default=str),
-        "network": network.state_dict(),
-        "average": average.state_dict(),
-        "optimizer": optimizer.state_dict(),
-        "step": step,
-        "seconds": seconds,
-    }
-    partial = file.with_suffix(".part")  # a run killed while it writes must leave the last checkpoint whole
-    torch.save(state, partial)
-    partial.replace(file)
-
-
-def _checkpoint(file: Path, config: TrainConfig) -> dict[str, Any] | None:
+def _checkpoint(file: Path, config: TrainConfig) -> Checkpoint | None:
     """What was saved by a run of the same network, if there is anything."""
     if not file.exists():
         return None
-    state = torch.load(file, map_location="cpu", weights_only=True)
-    saved = json.loads(state["config"])
+    checkpoint = Checkpoint.load(file, "move it away or give another --out")
     for name in ("figure", "network", "width", "start", "lift", "heading", "future"):
         wanted = json.loads(json.dumps(getattr(config, name)))
-        if saved.get(name, "hand" if name == "figure" else None) != wanted:
-            raise ModelError(
-                f"{file} is of a run with {name} {saved.get(name)}, not {wanted}; give another --out"
-            )
-    logger.info("going on from step %d of %s", state["step"], file)
-    return dict(state)
+        saved = checkpoint.config.get(name, "hand" if name == "figure" else None)
+        if saved != wanted:
+            raise ModelError(f"{file} is of a run with {name} {saved}, not {wanted}; give another --out")
+    logger.info("going on from step %d of %s", checkpoint.step, file)
+    return checkpoint
 
 
 def _resume(
-    state: dict[str, Any] | None,
+    checkpoint: Checkpoint | None,
     network: torch.nn.Module,
     average: torch.nn.Module,
     optimizer: torch.optim.Optimizer,
 ) -> tuple[int, float]:
-    """Goes on from a checkpoint, if any; the step and the seconds it was saved at."""
-    if state is None:
+    """Goes on from a checkpoint, if any; the step and the seconds it was saved at.
+
+    Raises:
+        ModelError: its layers are others.
+    """
+    if checkpoint is None:
         return 0, 0.0
-    network.load_state_dict(state["network"])
-    average.load_state_dict(state["average"])
-    optimizer.load_state_dict(state["optimizer"])
-    return state["step"], state["seconds"]
+    try:
+        network.load_state_dict(checkpoint.network)
+        average.load_state_dict(checkpoint.average)
+        optimizer.load_state_dict(checkpoint.optimizer)
+    except (LookupError, RuntimeError, TypeError, ValueError) as error:
+        raise ModelError(
+            f"the {CHECKPOINT_FILE} in --out is of another version of this program; give another --out"
+        ) from error
+    return checkpoint.step, checkpoint.seconds
 
 
 def _begin_with(network: torch.nn.Module, run: Path) -> None:
@@ -633,10 +633,11 @@ def _begin_with(network: torch.nn.Module, run: Path) -> None:
     Raises:
         ModelError: there is no such run, or its layers are of other sizes.
     """
-    file = run / "checkpoint.pt"
+    file = run / CHECKPOINT_FILE
+    instead = "give the --out directory of a training run"
     if not file.is_file():
-        raise ModelError(f"--begin {run} holds no checkpoint.pt; give the --out directory of a training run")
-    state = torch.load(file, map_location="cpu", weights_only=True)["average"]
+        raise ModelError(f"--begin {run} holds no {CHECKPOINT_FILE}; {instead}")
+    state = Checkpoint.load(file, f"{instead} to --begin").average
     try:
         missing, unknown = network.load_state_dict(state, strict=False)
     except RuntimeError as error:

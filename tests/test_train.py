@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -236,6 +237,43 @@ def test_another_networks_run_is_not_gone_on_with(clips, tmp_path):
     train(replace(config(clips, tmp_path), steps=2))
     with pytest.raises(ModelError, match="width"):
         train(replace(config(clips, tmp_path), width=128))
+
+
+@pytest.fixture(scope="module")
+def a_run(clips, tmp_path_factory):
+    out = tmp_path_factory.mktemp("run")
+    train(replace(config(clips, out), steps=1))
+    return out
+
+
+def damage(file: Path, how: str) -> None:
+    if how == "foreign":
+        torch.save({"weights": 1}, file)
+    elif how == "cut off":
+        file.write_bytes(file.read_bytes()[:5000])
+    else:
+        file.write_text(how)
+
+
+@pytest.mark.parametrize("how", ["foreign", "cut off", "", "hello", "{}", "a note on this run"])
+def test_a_damaged_checkpoint_is_named_when_a_run_goes_on_or_begins_with_it(how, clips, a_run, tmp_path):
+    damaged = tmp_path / "damaged"
+    shutil.copytree(a_run, damaged)
+    damage(damaged / "checkpoint.pt", how)
+    with pytest.raises(ModelError, match=r"damaged.checkpoint\.pt is no checkpoint .*; move it away"):
+        train(config(clips, damaged))
+    with pytest.raises(ModelError, match=r"damaged.checkpoint\.pt is no checkpoint .*; give the --out .*"):
+        train(replace(config(clips, tmp_path / "new"), begin=damaged))
+
+
+def test_a_checkpoint_with_other_layers_is_refused(clips, a_run, tmp_path):
+    shutil.copytree(a_run, tmp_path / "older")
+    file = tmp_path / "older" / "checkpoint.pt"
+    state = torch.load(file, weights_only=True)
+    state["network"].pop("embed.weight")
+    torch.save(state, file)
+    with pytest.raises(ModelError, match="another version of this program; give another --out"):
+        train(config(clips, tmp_path / "older"))
 
 
 def test_nothing_to_train_on_is_told(tmp_path):

@@ -43,10 +43,10 @@ class BodyRun:
         Raises:
             ModelError: it holds no run that can be read, or one of hands.
         """
-        self.config, state = read_run(directory, "body")
+        self.config, checkpoint = read_run(directory, "body")
         try:
             network = build(self.config).eval()
-            network.load_state_dict(state["average"])
+            network.load_state_dict(checkpoint.average)
         except (KeyError, RuntimeError, TypeError, ValueError) as error:
             raise ModelError(
                 f"{directory} was trained by another version of this program; train it again"
@@ -59,8 +59,8 @@ class BodyRun:
             "network": self.kind,
             "width": self.config.width,
             "parameters": sum(weights.numel() for weights in network.parameters()),
-            "steps": int(state["step"]),
-            "minutes": state["seconds"] / 60.0,
+            "steps": checkpoint.step,
+            "minutes": checkpoint.seconds / 60.0,
         }
 
     def windows(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import pickle
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +13,7 @@ from app.bench.methods import HORIZONS, Estimate
 from app.bench.sequence import Sequence
 from app.window import ObservationWindow
 from models.canonical import decode_6d
+from models.checkpoint import CHECKPOINT_FILE, Checkpoint
 from models.errors import ModelError
 from models.hand_model import HandModel
 from models.posebert import slot_times
@@ -42,10 +41,10 @@ class TrainingRun:
             ModelError: it holds no run that can be read.
         """
         self.name = name
-        self.config, state = read_run(directory, "hand")
+        self.config, checkpoint = read_run(directory, "hand")
         try:
             network = build(self.config).eval()
-            network.load_state_dict(state["average"])
+            network.load_state_dict(checkpoint.average)
         except (KeyError, RuntimeError, TypeError, ValueError) as error:
             raise ModelError(
                 f"{directory} was trained by another version of this program; train it again"
@@ -59,8 +58,8 @@ class TrainingRun:
             "width": self.config.width,
             "parameters": sum(weights.numel() for weights in network.parameters()),
             "noise": self.config.noise if self.config.motion else None,
-            "steps": int(state["step"]),
-            "minutes": state["seconds"] / 60.0,
+            "steps": checkpoint.step,
+            "minutes": checkpoint.seconds / 60.0,
         }
         """What it is, for the tables."""
 
@@ -123,18 +122,15 @@ class TrainingRun:
         return np.concatenate(parts)
 
 
-def read_run(directory: Path, figure: Literal["hand", "body"]) -> tuple[TrainConfig, dict[str, Any]]:
+def read_run(directory: Path, figure: Literal["hand", "body"]) -> tuple[TrainConfig, Checkpoint]:
     """What a run was asked to train, and its checkpoint.
 
     Raises:
         ModelError: there is none that can be read, or it is not of hands or bodies as `figure` says.
     """
-    path = directory / "checkpoint.pt"
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        saved = json.loads(state["config"])
-    except (OSError, EOFError, KeyError, ValueError, RuntimeError, TypeError, pickle.PickleError) as error:
-        raise ModelError(f"{path} is no checkpoint of a training run; give the run's --out") from error
+    path = directory / CHECKPOINT_FILE
+    checkpoint = Checkpoint.load(path, "give the run's --out")
+    saved = checkpoint.config
     if saved.get("figure", "hand") != figure:
         raise ModelError(f"{path} is of a {saved['figure']}; give the --out of a run with --figure {figure}")
     names = {field.name for field in fields(TrainConfig)}
@@ -144,4 +140,4 @@ def read_run(directory: Path, figure: Literal["hand", "body"]) -> tuple[TrainCon
         if name in names and name != "out" and not isinstance(value, dict):
             plain[name] = tuple(value) if isinstance(value, list) else value
     plain.setdefault("heading", False)  # of runs older than that
-    return TrainConfig(**{**plain, "out": directory}), state
+    return TrainConfig(**{**plain, "out": directory}), checkpoint
