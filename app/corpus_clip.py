@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from app.synthetic.renderer import ArmRenderer
 from models.hand_model import HandModel, shape_names
 from models.motion.bank import PoseBank
 from models.motion.generator import FPS, MotionGenerator, random_camera
+from models.npz import open_npz, require_rows
 from models.observation import Observation
 
 TEST_SHAPES = ("adult_small_slim", "adult_large_thick")
@@ -30,6 +32,11 @@ _SETTLED = 0.01  # of the hand's size, from one showing to the next: less than t
 _APART_NS = 2_000_000_000  # well over the time for which a hand's side is remembered
 _OF_STILLS = 1  # their dice are not those of the clips of the same numbers
 _CYCLE, _VAL_AT, _TEST_AT = 20, 7, 17  # one clip in twenty each
+_ROWS = {
+    "rotations": (16, 3, 3), "keypoints_m": (21, 3), "wrist_m": (3,), "observed": (), "observed_m": (21, 3),
+    "observed_px": (21, 2), "observed_depth_px": (21,), "score": (),
+}  # fmt: skip
+_INSTEAD = "remove it; python -m app.corpus makes it again"
 
 
 @dataclass(frozen=True)
@@ -76,10 +83,15 @@ class PairClip:
 
     @staticmethod
     def load(path: Path) -> PairClip:
-        """Read what `save` wrote."""
-        with np.load(path, allow_pickle=False) as file:
-            values = {field.name: file[field.name] for field in fields(PairClip)}
-        numbers = {name: float(values[name]) for name in ("fps", "scale", "focal_px")}
+        """Read what `save` wrote.
+
+        Raises:
+            ModelError: the file is damaged or something else.
+        """
+        with open_npz(path, "clip of a corpus", _INSTEAD) as file:
+            values: dict[str, Any] = {field.name: file[field.name] for field in fields(PairClip)}
+            numbers = {name: float(values[name]) for name in ("fps", "scale", "focal_px")}
+        require_rows(path, values, _ROWS, _INSTEAD)
         return PairClip(**{**values, **numbers, "shape": str(values["shape"])})
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -21,7 +22,11 @@ from models.canonical import decode_6d, encode_6d, rays_of_pixels
 from models.errors import ModelError
 from models.fusion import image_hand
 from models.noise import BodySeen, Seen, Truth
+from models.npz import open_npz, require_rows
 from models.window import SLOT_RATE_HZ
+
+FigureName = Literal["hand", "body"]
+_INSTEAD = "make it again or move it away"
 
 
 @dataclass(frozen=True)
@@ -146,17 +151,18 @@ class Clips:
         return truth, kind(**seen, offset=torch.from_numpy(offset.astype(np.float32)))
 
 
-def load_clips(directories: tuple[Path, ...], filmed: bool) -> Clips | None:
+def load_clips(directories: tuple[Path, ...], filmed: bool, figure: FigureName = "hand") -> Clips | None:
     """Every clip under the directories; None if none are given.
 
     Args:
         directories: searched through for .npz files.
         filmed: take what a detector saw too; without, only the motion of a file is read.
+        figure: what they are to be of.
 
     Raises:
-        ModelError: a directory has no clips, or a file is no such clip.
+        ModelError: a directory has no clips, or a file is no such clip, or a damaged one.
     """
-    clips = [read_clip(file, filmed) for file in _files(directories)]
+    clips = [read_clip(file, filmed, figure=figure) for file in _files(directories)]
     return Clips(clips) if clips else None
 
 
@@ -183,36 +189,57 @@ def _files(directories: tuple[Path, ...]) -> Iterator[Path]:
         yield from tqdm(files, desc=f"reading {directory}", unit="clip", disable=len(files) < 200)
 
 
-def read_clip(file: Path, filmed: bool, stills: bool = False) -> Clip:
+def read_clip(file: Path, filmed: bool, stills: bool = False, figure: FigureName = "hand") -> Clip:
     """One file; see `load_clips`, `load_stills`."""
-    try:
-        with np.load(file, allow_pickle=False) as data:
-            if (data["fps"] == 0) != stills:
-                kind = "a clip: give it as one" if stills else "of stills: give it to --stills"
-                raise ModelError(f"{file} is {kind}")
-            if not stills and int(data["fps"]) != SLOT_RATE_HZ:
-                raise ModelError(f"{file} has {data['fps']} frames a second; resample it to {SLOT_RATE_HZ}")
-            truth = {key: data[key].astype(np.float32) for key in ("rotations", "keypoints_m", "wrist_m")}
-            seen = None
-            if filmed:
-                pixels = data["observed_px"]
-                rays = rays_of_pixels(pixels, data["focal_px"], data["centre_px"])
-                body = data["score"].ndim == 2
-                image_m = data["observed_m"]
-                if not body:
-                    image_m = image_hand(image_m, pixels, data["observed_depth_px"])
-                seen = {
-                    "observed": data["observed"].astype(bool),
-                    "keypoints_m": np.nan_to_num(data["observed_m"]).astype(np.float32),
-                    "image_m": np.nan_to_num(image_m).astype(np.float32),
-                    "rays": np.nan_to_num(rays).astype(np.float32),
-                    "score": data["score"].astype(np.float32),
-                }
-                if body:
-                    seen |= {"score": seen["score"].mean(-1), "visibility": seen["score"]}
-    except KeyError as error:
-        raise ModelError(f"{file} is no clip for this use: it has no {error}") from error
-    return Clip(file.stem, truth, seen)
+    truth_rows, seen_rows = _rows(figure)
+    rows = truth_rows | seen_rows if filmed else truth_rows
+    with open_npz(file, "clip for this use", _INSTEAD) as data:
+        if (data["fps"] == 0) != stills:
+            kind = "a clip: give it as one" if stills else "of stills: give it to --stills"
+            raise ModelError(f"{file} is {kind}")
+        if not stills and int(data["fps"]) != SLOT_RATE_HZ:
+            raise ModelError(f"{file} has {data['fps']} frames a second; resample it to {SLOT_RATE_HZ}")
+        other: FigureName = "body" if figure == "hand" else "hand"
+        if data["rotations"].shape[1:] == _rows(other)[0]["rotations"]:
+            raise ModelError(f"{file} is of a {other}: give --figure {other}, or clips of a {figure}")
+        arrays = {name: data[name].astype(bool if name == "observed" else np.float32) for name in rows}
+        camera = np.array([float(data["focal_px"]), *data["centre_px"]]) if filmed else np.ones(3)
+    require_rows(file, arrays, rows, _INSTEAD)
+    truth = {name: arrays[name] for name in truth_rows}
+    given = [*truth.values(), camera]
+    if filmed:  # where nothing was seen there are no numbers, nor where there is no second opinion
+        given += [
+            arrays["score"],
+            *(arrays[name][arrays["observed"]] for name in ("observed_m", "observed_px")),
+        ]
+    if camera.shape != (3,) or camera[0] <= 0.0 or not all(np.isfinite(values).all() for values in given):
+        raise ModelError(f"{file} is damaged: it has numbers that are not finite, or no camera; {_INSTEAD}")
+    return Clip(file.stem, truth, _seen(arrays, camera) if filmed else None)
+
+
+def _rows(figure: FigureName) -> tuple[dict[str, tuple[int, ...]], dict[str, tuple[int, ...]]]:
+    """What a frame's truth and its detection look like, by name."""
+    joints, points = (16, 21) if figure == "hand" else (24, 17)
+    truth = {"rotations": (joints, 3, 3), "keypoints_m": (points, 3), "wrist_m": (3,)}
+    seen = {"observed_px": (points, 2), "observed_m": (points, 3), "observed": ()}
+    kind = {"observed_depth_px": (points,), "score": ()} if figure == "hand" else {"score": (points,)}
+    return truth, seen | kind
+
+
+def _seen(arrays: dict[str, np.ndarray], camera: np.ndarray) -> dict[str, np.ndarray]:
+    """What was seen, see `Clip`, by a camera (3,) of such a focal length and centre in pixels."""
+    pixels, image_m, score = arrays["observed_px"], arrays["observed_m"], arrays["score"]
+    body = score.ndim == 2
+    if not body:
+        image_m = image_hand(image_m, pixels, arrays["observed_depth_px"])
+    seen = {
+        "observed": arrays["observed"],
+        "keypoints_m": np.nan_to_num(arrays["observed_m"]),
+        "image_m": np.nan_to_num(image_m),
+        "rays": np.nan_to_num(rays_of_pixels(pixels, camera[0], camera[1:])).astype(np.float32),
+        "score": score.mean(-1) if body else score,
+    }
+    return seen | {"visibility": score} if body else seen
 
 
 def _between(values: np.ndarray, first: np.ndarray, last: np.ndarray, at: np.ndarray) -> torch.Tensor:

@@ -323,8 +323,8 @@ class Taught(torch.nn.Module):
 def open_teacher(config: TrainConfig, device: torch.device, seed: tuple[int, ...]) -> Teacher:
     """The teacher of hands or of bodies, with the clips and the noise asked for."""
     kind = BodyTeacher if config.figure == "body" else HandTeacher
-    motion = load_clips(config.motion, filmed=False)
-    pairs = load_clips(config.pairs, filmed=True)
+    motion = load_clips(config.motion, filmed=False, figure=config.figure)
+    pairs = load_clips(config.pairs, filmed=True, figure=config.figure)
     stills = load_stills(config.stills)
     return kind(config, motion, pairs, stills, noise_of(config), device, seed, layout=layout_of(config))
 
@@ -400,7 +400,7 @@ def _train(config: TrainConfig, world: World) -> Path:
         if config.begin is not None:
             _begin_with(network, config.begin)
         average.load_state_dict(network.state_dict())
-    validation = load_clips(config.validate, filmed=True) if main else None
+    validation = load_clips(config.validate, filmed=True, figure=config.figure) if main else None
     model: torch.nn.Module = Taught(network)
     if world.size > 1:
         model = DistributedDataParallel(model)

@@ -289,7 +289,7 @@ def test_clips_are_written_for_the_window_sampler(some_bvh: Path, body: BodyMode
     out = tmp_path / "clips"
     write_body_clips(out, clips)
     assert sorted(p.name for p in (out / "test").iterdir()) == ["02_03.npz", "02_03_mirrored.npz"]
-    bank = load_clips((out / "train",), filmed=False)
+    bank = load_clips((out / "train",), filmed=False, figure="body")
     assert bank is not None
     truth, seen = bank.sample(3, 16, (1, 2), np.random.default_rng(0))
     assert seen is None

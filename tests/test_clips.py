@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from body_examples import write_body_clips
 from training_examples import moving_hand, write_clips
 
 from models.clips import load_clips, load_stills
@@ -111,3 +112,59 @@ def test_wrong_directories_and_files_are_told(tmp_path):
     with pytest.raises(ModelError, match="observed_px"):
         load_clips((write_clips(tmp_path / "a"),), filmed=True)
     assert load_clips((), filmed=True) is None
+
+
+def changed(file, **arrays):
+    with np.load(file) as data:
+        values = dict(data)
+    np.savez(file, **{**values, **{name: change(values[name]) for name, change in arrays.items()}})
+
+
+def with_nan(values):
+    values[3] = np.nan
+    return values
+
+
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        (lambda file: file.write_bytes(file.read_bytes()[:5000]), "is damaged or no clip"),
+        (lambda file: file.write_text("a note"), "is damaged or no clip"),
+        (lambda file: file.write_bytes(b""), "is damaged or no clip"),
+        (lambda file: np.save(file.open("wb"), np.zeros(3)), "is damaged or no clip"),
+        (lambda file: changed(file, fps=lambda fps: [fps, fps]), "is damaged or no clip"),
+        (
+            lambda file: changed(file, rotations=lambda R: R[:-5]),
+            r"keypoints_m is .100,21,3. instead of .95,",
+        ),
+        (lambda file: changed(file, score=lambda score: score[:-1]), r"score is .99. instead of .100."),
+        (lambda file: changed(file, rotations=lambda R: R[:, 0]), r"instead of .100,16,3,3."),
+        (lambda file: changed(file, wrist_m=with_nan), "numbers that are not finite"),
+        (lambda file: changed(file, observed_px=with_nan), "numbers that are not finite"),
+        (lambda file: changed(file, focal_px=lambda focal_px: 0.0), "no camera"),
+        (lambda file: changed(file, centre_px=lambda centre_px: 0.0), "is damaged or no clip"),
+    ],
+)
+def test_a_damaged_clip_is_named(tmp_path, how, words):
+    file = sorted(write_clips(tmp_path / "a", filmed=True).glob("*.npz"))[1]
+    how(file)
+    with pytest.raises(ModelError, match=f"clip_1.npz .*{words}.*move it away"):
+        load_clips((tmp_path / "a",), filmed=True)
+
+
+def test_a_clip_without_a_second_opinion_on_depth_is_read(tmp_path):
+    directory = write_clips(tmp_path / "a", count=1, filmed=True)
+    changed(next(directory.glob("*.npz")), observed_depth_px=with_nan)
+    assert load_clips((directory,), filmed=True) is not None
+
+
+def test_bodies_and_hands_are_not_taken_for_each_other(tmp_path):
+    for filmed, name in ((False, "motion"), (True, "pairs")):
+        hands, bodies = (tmp_path / kind / name for kind in ("hands", "bodies"))
+        write_clips(hands, filmed=filmed)
+        write_body_clips(bodies, filmed=filmed)
+        with pytest.raises(ModelError, match="is of a body: give --figure body"):
+            load_clips((bodies,), filmed=filmed)
+        with pytest.raises(ModelError, match="is of a hand: give --figure hand"):
+            load_clips((hands,), filmed=filmed, figure="body")
+        assert load_clips((bodies,), filmed=filmed, figure="body") is not None

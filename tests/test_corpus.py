@@ -90,6 +90,44 @@ def test_report_counts_the_footage(corpus: Path) -> None:
     assert lines[-1].startswith("| train | 2 | 0.0 |")
 
 
+@pytest.fixture
+def damaged_corpus(tmp_path: Path) -> Path:
+    """A folder with one clip that was cut off."""
+    frames = np.zeros((FRAMES, 21, 3))
+    clip = PairClip(
+        30.0, "adult", 1.0, np.zeros((FRAMES, 16, 3, 3)), frames, frames[:, 0], np.zeros(FRAMES, bool),
+        frames, frames[..., :2], frames[..., 0], np.zeros(FRAMES), 500.0, np.zeros(2), np.zeros(2),
+    )  # fmt: skip
+    path = clip_path(tmp_path / "corpus", 0)
+    clip.save(path)
+    assert len(PairClip.load(path).observed) == FRAMES
+    path.write_bytes(path.read_bytes()[:-100])
+    return tmp_path / "corpus"
+
+
+def test_a_damaged_clip_is_named_with_what_to_do(damaged_corpus: Path) -> None:
+    for use in (
+        lambda: report(damaged_corpus),
+        lambda: make_corpus(Settings(output=damaged_corpus)),
+        lambda: fit_corpus(NoiseSettings(corpus=damaged_corpus)),
+    ):
+        with pytest.raises(
+            ModelError, match=r"clip_000000.npz is damaged .*; remove it; python -m app.corpus"
+        ):
+            use()
+
+
+def test_a_clip_whose_arrays_do_not_belong_together_is_damaged(damaged_corpus: Path) -> None:
+    path = clip_path(damaged_corpus, 0)
+    frames = np.zeros((FRAMES, 21, 3))
+    PairClip(
+        30.0, "adult", 1.0, np.zeros((FRAMES - 5, 16, 3, 3)), frames, frames[:, 0], np.zeros(FRAMES, bool),
+        frames, frames[..., :2], frames[..., 0], np.zeros(FRAMES), 500.0, np.zeros(2), np.zeros(2),
+    ).save(path)  # fmt: skip
+    with pytest.raises(ModelError, match="keypoints_m is"):
+        PairClip.load(path)
+
+
 def test_pictures_of_a_clip_repeat(hand_landmarker_asset: Path) -> None:
     maker = ClipMaker(hand_landmarker_asset, None, seed=4)
     first = [image.copy() for image in maker.images(1, 2)]

@@ -111,6 +111,9 @@ def test_bad_bank_is_refused_with_the_remedy(tmp_path: Path) -> None:
     np.savez(path, nothing=np.zeros(3))
     with pytest.raises(ModelError, match="corpus_bank"):
         PoseBank.load(path)
+    path.write_bytes(path.read_bytes()[:50])
+    with pytest.raises(ModelError, match=r"is damaged or no .*corpus_bank"):
+        PoseBank.load(path)
 
 
 def test_directory_without_recordings_is_refused(tmp_path: Path) -> None:

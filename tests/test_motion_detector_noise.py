@@ -254,6 +254,9 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     np.savez(path, nothing=np.zeros(3))
     with pytest.raises(ModelError, match="corpus_noise"):
         FittedNoise.load(path)
+    path.write_bytes(path.read_bytes()[:50])
+    with pytest.raises(ModelError, match=r"is damaged or no .*corpus_noise"):
+        FittedNoise.load(path)
 
 
 def test_too_little_footage_is_refused(truths: list[Pairs]) -> None:

@@ -8,10 +8,10 @@ from typing import BinaryIO
 
 import numpy as np
 
-from models.errors import ModelError
 from models.hand_model import HandModel
 from models.motion.fitting import fit_angles
 from models.motion.recordings import Recording
+from models.npz import open_npz
 from models.rotations import decode_6d, encode_6d
 
 RATE_HZ = 30.0
@@ -83,19 +83,14 @@ class PoseBank:
         Raises:
             ModelError: the file is missing or is no bank.
         """
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                return PoseBank(
-                    file["angles_rad"].astype(np.float64),
-                    decode_6d(file["wrist_6d"].astype(np.float64)),
-                    file["source"],
-                    file["clip"],
-                    file["is_motion"],
-                )
-        except (OSError, KeyError, ValueError) as error:
-            raise ModelError(
-                f"{path} is no pose bank ({error}); make one with python -m app.corpus_bank."
-            ) from error
+        with open_npz(path, "pose bank", "make one with python -m app.corpus_bank") as file:
+            return PoseBank(
+                file["angles_rad"].astype(np.float64),
+                decode_6d(file["wrist_6d"].astype(np.float64)),
+                file["source"],
+                file["clip"],
+                file["is_motion"],
+            )
 
 
 def build_bank(recordings: list[Recording], model: HandModel) -> PoseBank:

@@ -14,7 +14,6 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from models.errors import ModelError
 from models.motion.detector_features import (
     DEPTH,
     GROUPS,
@@ -26,6 +25,7 @@ from models.motion.detector_features import (
     shape_features,
     view_of,
 )
+from models.npz import open_npz
 
 _WARM_UP_FRAMES = 30
 _MAX_STRENGTH = 1.2  # logarithm
@@ -111,13 +111,8 @@ class FittedNoise:
         Raises:
             ModelError: the file is missing or holds something else.
         """
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                values = {f.name: file[f.name].astype(np.float64) for f in fields(FittedNoise)}
-        except (OSError, KeyError, ValueError) as error:
-            raise ModelError(
-                f"{path} holds no detector noise ({error}); fit it with python -m app.corpus_noise."
-            ) from error
+        with open_npz(path, "file of detector noise", "fit it with python -m app.corpus_noise") as file:
+            values = {f.name: file[f.name].astype(np.float64) for f in fields(FittedNoise)}
         return FittedNoise(**values)
 
     def sample(
