@@ -31,6 +31,7 @@ try:
     from app.errors import AppError, CancelledError, UsageError
     from app.export.settings import ExportSettings
     from app.export_network_settings import ExportOnnxSettings, ExportTensorRtSettings
+    from app.interrupt import Interrupt
     from app.robot_settings import RobotSettings
     from app.settings import TeleopSettings
     from calibration.errors import CalibrationError
@@ -314,10 +315,19 @@ class Train:
     """A models.train.TrainConfig; see `parse`."""
 
     def run(self) -> int:
-        from models.train import train
+        from models.train import CHECKPOINT_FILE, TrainingStoppedError, train
 
         logging.getLogger("models").setLevel(logging.INFO)
-        print(f"network: {train(self.config)}")
+        with Interrupt() as interrupt:
+            try:
+                network = train(self.config, stop=lambda: interrupt.asked)
+            except TrainingStoppedError as stopped:
+                raise CancelledError(str(stopped)) from stopped
+            except KeyboardInterrupt:  # the second: what the first asks for took too long
+                if not (self.config.out / CHECKPOINT_FILE).is_file():
+                    raise
+                raise CancelledError("interrupted; the same command goes on from its checkpoint") from None
+        print(f"network: {network}")
         return 0
 
 

@@ -16,6 +16,7 @@ import math
 import os
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -191,13 +192,22 @@ def check_config(config: TrainConfig) -> None:
         raise ModelError(f"--future is slots from 1 to {WINDOW_SLOTS}, ascending, not {ahead}")
 
 
-def train(config: TrainConfig) -> Path:
+class TrainingStoppedError(Exception):
+    """A run was asked to stop and did; the message says where it goes on."""
+
+
+def train(config: TrainConfig, stop: Callable[[], bool] = lambda: False) -> Path:
     """Trains as configured, or goes on where `config.out` left off, and exports.
+
+    Args:
+        config: what to train.
+        stop: whether to stop after the step at hand; of several processes one that is asked is enough.
 
     Returns:
         The ONNX file.
 
     Raises:
+        TrainingStoppedError: it was stopped before its end; the checkpoint is of the step it got to.
         ModelError: a setting is out of range, there is nothing to train on, or `config.out` cannot be made
             or holds a run of another network.
     """
@@ -205,7 +215,7 @@ def train(config: TrainConfig) -> Path:
     config = as_published(config)
     world = World.join(config.threads)
     try:
-        return _train(config, world)
+        return _train(config, world, stop)
     finally:
         world.leave()
 
@@ -250,13 +260,17 @@ class World:
             dist.init_process_group("nccl" if gpu else "gloo")
         return World(rank, size, device)
 
-    def agreed(self, done: float) -> float:
-        """The first process's word on how much is done: clocks differ, and all must stop at one step."""
-        if self.size == 1:
-            return done
-        word = torch.tensor([done], dtype=torch.float64, device=self.device)
-        dist.broadcast(word, 0)
-        return float(word)
+    def agreed(self, done: float, stop: bool) -> tuple[float, bool]:
+        """How much is done, and whether to stop before all is: all must end at one step.
+
+        Clocks differ: the first process's counts. Not every process may have been told to stop.
+        """
+        if self.size > 1:
+            word = torch.tensor([done if self.rank == 0 else 0.0, float(stop)], dtype=torch.float64)
+            word = word.to(self.device)
+            dist.all_reduce(word, dist.ReduceOp.MAX)
+            done, stop = float(word[0]), bool(word[1])
+        return done, stop and done < 1.0
 
     def told(self, checkpoint: Checkpoint | None) -> Checkpoint | None:
         """What the first process has, for all: only its disk may hold the checkpoint."""
@@ -378,7 +392,7 @@ def build(config: TrainConfig) -> PoseBert | BiGru:
     return PoseBert(sizes) if config.network == "paper" else BiGru(sizes)
 
 
-def _train(config: TrainConfig, world: World) -> Path:
+def _train(config: TrainConfig, world: World, stop: Callable[[], bool]) -> Path:
     out, main = Path(config.out), world.rank == 0
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -414,8 +428,8 @@ def _train(config: TrainConfig, world: World) -> Path:
     began = time.perf_counter()
     length = None if config.minutes else config.steps
     progress = tqdm(total=length, initial=step, disable=not main, unit="step", dynamic_ncols=True)
-    done = world.agreed(share_done(config, step, seconds))
-    while done < 1.0:
+    done, stopped = world.agreed(share_done(config, step, seconds), stop())
+    while done < 1.0 and not stopped:
         rate = learning_rate(config, step, done)
         for group in optimizer.param_groups:
             group["lr"] = rate
@@ -465,13 +479,13 @@ def _train(config: TrainConfig, world: World) -> Path:
         step += 1
         now = time.perf_counter()
         seconds, began = seconds + now - began, now
-        done = world.agreed(share_done(config, step, seconds))
+        done, stopped = world.agreed(share_done(config, step, seconds), stop())
         progress.update()
         since += 1
         for name, term in terms.items():
             sums[name] = sums.get(name, 0.0) + float(term.detach())
-        check = step % config.validate_every == 0 or done >= 1.0
-        if curves is not None and (step % config.log_every == 0 or check):
+        check = (step % config.validate_every == 0 and not stopped) or done >= 1.0
+        if curves is not None and (step % config.log_every == 0 or check or stopped):
             row = {"step": step, "seconds": round(seconds, 1), "learning_rate": rate}
             row |= {name: total / since for name, total in sums.items()}
             if validation is not None and check:
@@ -491,6 +505,12 @@ def _train(config: TrainConfig, world: World) -> Path:
             sums, since = {}, 0
             began = time.perf_counter()  # validating is not training
     progress.close()
+    if stopped:
+        raise TrainingStoppedError(
+            f"stopped at step {step}; the same command goes on from it"
+            if step
+            else "stopped before the first step"
+        )
     if curves is not None:
         from models.export import export_onnx
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +25,7 @@ from models.noise import GapConfig
 from models.train import (
     Taught,
     TrainConfig,
+    TrainingStoppedError,
     as_published,
     build,
     learning_rate,
@@ -182,6 +185,25 @@ def test_a_stopped_run_goes_on(clips, tmp_path):
     assert int(moments) == 4
 
 
+def test_a_run_that_is_stopped_saves_its_step_and_goes_on_from_it(clips, tmp_path):
+    asked = iter([False, False, False, True])
+    with pytest.raises(TrainingStoppedError, match="stopped at step 3; the same command goes on from it"):
+        train(replace(config(clips, tmp_path), steps=5, log_every=10), lambda: next(asked))
+    assert torch.load(tmp_path / "checkpoint.pt", weights_only=True)["step"] == 3
+    assert [row["step"] for row in rows(tmp_path)] == ["3"]
+    assert not (tmp_path / "posebert.onnx").exists()
+    with pytest.raises(TrainingStoppedError, match="stopped at step 3"):
+        train(replace(config(clips, tmp_path), steps=5), lambda: True)
+    at_its_end = iter([False, True])
+    posebert_stage.load(train(replace(config(clips, tmp_path), steps=4), lambda: next(at_its_end)))
+
+
+def test_a_run_stopped_before_its_first_step_leaves_none(clips, tmp_path):
+    with pytest.raises(TrainingStoppedError, match="before the first step"):
+        train(config(clips, tmp_path), lambda: True)
+    assert not (tmp_path / "checkpoint.pt").exists()
+
+
 def test_curves_are_means_of_the_steps_since_the_last_row_after_a_stop_too(clips, tmp_path):
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
     for out, lengths in ((whole, (6,)), (stopped, (3, 6))):
@@ -302,6 +324,31 @@ def test_two_processes_train_one_network(clips, tmp_path):
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-2000:]
     assert [float(row["step"]) for row in rows(tmp_path)] == [1.0, 2.0, 3.0, 4.0, 5.0]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows kills without asking")
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_polite_kill_stops_all_processes_at_one_step(processes, clips, tmp_path):
+    command = [sys.executable]
+    if processes > 1:
+        command += ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
+    command += ["launch.py", "train", "--out", str(tmp_path), "--motion", str(clips / "motion")]
+    command += ["--width", "64", "--batch", "4", "--threads", "1", "--log-every", "1", "--no-lift"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=pipe, stderr=pipe, text=True) as run:
+        try:
+            deadline = time.monotonic() + 200.0
+            while not (tmp_path / "checkpoint.pt").exists() and time.monotonic() < deadline:
+                assert run.poll() is None, run.communicate()
+                time.sleep(0.1)
+            run.send_signal(signal.SIGTERM)
+            said, _ = run.communicate(timeout=200)
+        finally:
+            run.kill()
+    step = torch.load(tmp_path / "checkpoint.pt", weights_only=True)["step"]
+    assert said.splitlines() == processes * [f"stopped at step {step}; the same command goes on from it"]
+    assert run.returncode == 130 or processes > 1
 
 
 def test_fitted_noise_needs_its_file(clips, tmp_path):
