@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import csv
+import io
+import math
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+from models.files import write_whole
 
 
 class Curves:
@@ -14,32 +19,36 @@ class Curves:
         """
         Args:
             out: directory for curves.csv and curves.png.
-            step: the run starts at; earlier rows of a CSV there are kept.
+            step: the run starts at; rows of a CSV there up to it are kept, but for damaged ones.
         """
         self._file = out / "curves.csv"
         self._picture = out / "curves.png"
         self._rows: list[dict[str, Any]] = []
         if step and self._file.exists():
-            with self._file.open(newline="") as file:
-                rows = [
-                    {name: float(value) for name, value in row.items() if value}
-                    for row in csv.DictReader(file)
-                ]
-            self._rows = [row for row in rows if row["step"] <= step]
+            self._rows = [row for row in _whole_rows(self._file) if row.get("step", math.inf) <= step]
 
     def add(self, row: dict[str, Any]) -> None:
-        """One more row; written at once."""
+        """One more row; written at once.
+
+        Raises:
+            OSError: a file cannot be written; `filename` says which.
+        """
         self._rows.append(row)
         names = list(dict.fromkeys(name for row in self._rows for name in row))
-        with self._file.open("w", newline="") as file:
-            writer = csv.DictWriter(file, names)
-            writer.writeheader()
-            writer.writerows(self._rows)
+        table = io.StringIO()
+        writer = csv.DictWriter(table, names)
+        writer.writeheader()
+        writer.writerows(self._rows)
+        write_whole(self._file, table.getvalue().encode())
         if "mpjpe" in row:
             self.draw()
 
     def draw(self) -> None:
-        """Losses on the left, validation on the right."""
+        """Losses on the left, validation on the right.
+
+        Raises:
+            OSError: the picture cannot be written; `filename` says which.
+        """
         if not self._rows:
             return
         from matplotlib.figure import Figure
@@ -62,4 +71,18 @@ class Curves:
         right.set(title="validation, online, mm", xlabel="step")
         if checked:
             right.legend(fontsize=8)
-        figure.savefig(self._picture, dpi=100)
+        picture = io.BytesIO()
+        figure.savefig(picture, dpi=100, format="png")
+        write_whole(self._picture, picture.getvalue())
+
+
+def _whole_rows(file: Path) -> list[dict[str, float]]:
+    """The rows of a CSV of numbers; one that is cut off or holds anything else is left out."""
+    text = file.read_text(errors="replace")
+    header, *lines = text[: text.rfind("\n") + 1].splitlines() or [""]
+    names, rows = header.split(","), []
+    for values in (line.split(",") for line in lines):
+        with suppress(ValueError):
+            row = zip(names, values, strict=True)
+            rows.append({name: float(value) for name, value in row if value})
+    return rows

@@ -19,6 +19,7 @@ from training_examples import write_clips
 
 from models import posebert_stage
 from models import train as train_module
+from models.curves import Curves
 from models.errors import ModelError
 from models.losses import LossConfig
 from models.noise import GapConfig
@@ -36,6 +37,9 @@ from models.train import (
 )
 
 ROOT = Path(__file__).parents[1]
+needs_a_full_disk = pytest.mark.skipif(
+    not Path("/dev/full").exists(), reason="this system has no disk that is always full"
+)
 
 
 @pytest.fixture(scope="module")
@@ -216,6 +220,41 @@ def test_curves_are_means_of_the_steps_since_the_last_row_after_a_stop_too(clips
     assert set(totals["stopped"]) == {2, 3, 4, 6}
     for step in (4, 6):  # other windows, but of the same size
         assert 0.5 < totals["stopped"][step] / totals["whole"][step] < 2.0
+
+
+@pytest.mark.parametrize(
+    "cut", ["3,0.", "3,0.5,1e-3,2.", "3,0.5,1e-", "\0\0\0\0", "3,0.5\n", "what\n", "3,x\n"]
+)
+def test_damaged_rows_of_the_curves_are_left_out_when_a_run_goes_on(cut, tmp_path):
+    curves = Curves(tmp_path, 0)
+    for step in (1, 2):
+        curves.add({"step": step, "seconds": 0.5, "learning_rate": 1e-3, "total": 2.5})
+    with (tmp_path / "curves.csv").open("a") as file:
+        file.write(cut)
+    curves = Curves(tmp_path, 5)
+    curves.add({"step": 6, "seconds": 0.9, "learning_rate": 1e-3, "total": 2.0, "mpjpe": 9.0})
+    assert [float(row["step"]) for row in rows(tmp_path)] == [1.0, 2.0, 6.0]
+    assert [float(row["total"]) for row in rows(tmp_path)] == [2.5, 2.5, 2.0]
+    assert [row["mpjpe"] for row in rows(tmp_path)] == ["", "", "9.0"]
+
+
+@pytest.mark.parametrize("damaged", ["", "step,sec", "st\n1\n", "hello\nyou\n"])
+def test_curves_without_a_header_begin_anew(damaged, tmp_path):
+    (tmp_path / "curves.csv").write_text(damaged)
+    Curves(tmp_path, 5).add({"step": 6, "total": 2.0})
+    assert [row["step"] for row in rows(tmp_path)] == ["6"]
+
+
+@needs_a_full_disk
+@pytest.mark.parametrize("file", ["curves.csv", "curves.png"])
+def test_a_full_disk_leaves_the_curves_whole(file, tmp_path):
+    curves = Curves(tmp_path, 0)
+    curves.add({"step": 1, "total": 2.0, "mpjpe": 9.0})
+    before = (tmp_path / file).read_bytes()
+    (tmp_path / f"{file}.part").symlink_to("/dev/full")
+    with pytest.raises(OSError, match=file):
+        curves.add({"step": 2, "total": 2.0, "mpjpe": 8.0})
+    assert (tmp_path / file).read_bytes() == before
 
 
 def test_a_loss_that_is_no_number_ends_the_run_and_leaves_its_checkpoint(clips, tmp_path):
