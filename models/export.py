@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import warnings
 from pathlib import Path
@@ -12,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from models.backends.base import INPUTS, OUTPUT, PROCEEDED
+from models.files import write_whole
 from models.gru import BiGru
 from models.posebert import Past, PoseBert
 from models.posebert_input import Layout
@@ -78,6 +80,9 @@ def export_onnx(
         newest: slots of the window to estimate, counted from its end.
         causal: slots look at no later ones, as networks do that were trained so; else all look everywhere.
         half: store weights in 16 bits (they are widened again when the file is loaded).
+
+    Raises:
+        OSError: the file cannot be written; `filename` says which.
     """
     future = network.config.future
     asked = newest + len(future)
@@ -94,22 +99,23 @@ def export_onnx(
     with warnings.catch_warnings():
         # The exporter torch now prefers needs packages that nothing else here does.
         warnings.simplefilter("ignore")
+        written = io.BytesIO()
         torch.onnx.export(
             module,
             example,
-            str(file),
+            written,
             input_names=list(INPUTS),
             output_names=outputs,
             opset_version=OPSET,
             dynamo=False,
         )
-    model = onnx.load(str(file))
+    model = onnx.load_model_from_string(written.getvalue())
     _share_constants(model)
     if half:
         _halve(model)
     about = {"layout": layout, "future": future, "newest": newest}
     onnx.helper.set_model_props(model, {METADATA_KEY: json.dumps(about)})
-    onnx.save(model, str(file))
+    write_whole(file, model.SerializeToString())
 
 
 def _share_constants(model: onnx.ModelProto) -> None:

@@ -16,7 +16,8 @@ import math
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -40,6 +41,7 @@ from models.checkpoint import CHECKPOINT_FILE, Checkpoint
 from models.clips import Clips, load_clips, load_stills
 from models.curves import Curves
 from models.errors import ModelError
+from models.files import write_whole
 from models.fitted_noise import FittedObservations
 from models.gru import BiGru
 from models.losses import LossConfig, pose_losses, pose_losses_alone
@@ -420,7 +422,8 @@ def _train(config: TrainConfig, world: World, stop: Callable[[], bool]) -> Path:
         model = DistributedDataParallel(model)
     curves = Curves(out, step) if main else None
     if main:
-        (out / "config.json").write_text(json.dumps(_plain(config), indent=1))
+        with _room_for_files(kept):
+            write_whole(out / "config.json", json.dumps(_plain(config), indent=1).encode())
     bf16 = config.bf16 == "on" or (config.bf16 == "auto" and has_bf16(world.device))
     even = WINDOW_SLOTS + sum(slot == i + 1 for i, slot in enumerate(config.future))
     sums: dict[str, float] = {}
@@ -490,7 +493,6 @@ def _train(config: TrainConfig, world: World, stop: Callable[[], bool]) -> Path:
             row |= {name: total / since for name, total in sums.items()}
             if validation is not None and check:
                 row |= validate(average, config, teacher, validation)
-            curves.add(row)
             progress.set_postfix(loss=f"{row['total']:.3f}")
             checkpoint = Checkpoint(
                 _plain(config),
@@ -500,7 +502,9 @@ def _train(config: TrainConfig, world: World, stop: Callable[[], bool]) -> Path:
                 step,
                 seconds,
             )
-            checkpoint.save(out / CHECKPOINT_FILE)
+            with _room_for_files(kept):
+                curves.add(row)
+                checkpoint.save(out / CHECKPOINT_FILE)
             kept = step
             sums, since = {}, 0
             began = time.perf_counter()  # validating is not training
@@ -514,10 +518,11 @@ def _train(config: TrainConfig, world: World, stop: Callable[[], bool]) -> Path:
     if curves is not None:
         from models.export import export_onnx
 
-        curves.draw()
         file, causal = out / "posebert.onnx", looks_back(config)
-        # In 16 bits: poses change by less than a tenth of a millimetre, and the file is half as large.
-        export_onnx(average.cpu(), file, layout_of(config), half=True, causal=causal)
+        with _room_for_files(kept):
+            curves.draw()
+            # In 16 bits: poses change by less than a tenth of a millimetre, and the file is half as large.
+            export_onnx(average.cpu(), file, layout_of(config), half=True, causal=causal)
     return out / "posebert.onnx"
 
 
@@ -580,6 +585,18 @@ def _plain(config: TrainConfig) -> dict[str, Any]:
     """As JSON has it."""
     plain: dict[str, Any] = json.loads(json.dumps(asdict(config), default=str))
     return plain
+
+
+@contextmanager
+def _room_for_files(kept: int) -> Iterator[None]:
+    """Tells a full disk in a sentence, with the step of the checkpoint that is there."""
+    try:
+        yield
+    except OSError as error:
+        raise ModelError(
+            f"cannot write {error.filename} ({error.strerror}); make room there: {_what_is_kept(kept)}, "
+            f"and the same command {'goes on from it' if kept else 'starts again'}"
+        ) from error
 
 
 def _what_is_kept(step: int) -> str:

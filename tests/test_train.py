@@ -390,6 +390,24 @@ def test_a_polite_kill_stops_all_processes_at_one_step(processes, clips, tmp_pat
     assert run.returncode == 130 or processes > 1
 
 
+@needs_a_full_disk
+@pytest.mark.parametrize("file", ["checkpoint.pt", "config.json", "posebert.onnx"])
+def test_a_full_disk_is_told_and_leaves_the_last_checkpoint_whole(file, clips, a_run, tmp_path):
+    out = tmp_path / "out"
+    shutil.copytree(a_run, out)
+    before = (out / file).read_bytes()
+    partial = out / f"{file}.part"
+    partial.symlink_to("/dev/full")
+    with pytest.raises(
+        ModelError, match=f"cannot write .*{file} .No space left .*; make room .* goes on from"
+    ):
+        train(replace(config(clips, out), steps=2))
+    assert (out / file).read_bytes() == before
+    assert not partial.is_symlink()
+    train(replace(config(clips, out), steps=2))
+    assert torch.load(out / "checkpoint.pt", weights_only=True)["step"] == 2
+
+
 def test_fitted_noise_needs_its_file(clips, tmp_path):
     with pytest.raises(ModelError, match="--noise-file"):
         train(replace(config(clips, tmp_path), noise="fitted"))
