@@ -25,7 +25,7 @@ from models.temporal import NETWORK_FILE
 
 PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16")
 DESCRIPTION_FILE = "network.json"
-WINDOWS = (1, 2)  # one hand, and two at once
+WINDOWS = (1, 2)  # one hand or body, and two at once
 FP32_LIMIT_RAD, FP16_LIMIT_RAD = 1e-5, 2e-3  # further from the file's own poses is another network
 
 
@@ -37,7 +37,7 @@ def run_export_network(
     Raises:
         AppError, ModelError: a package or a file is missing or unusable; one sentence says what to do.
     """
-    network = Network.load(settings.network or NETWORK_FILE)
+    network = Network.load(settings.network or NETWORK_FILE, figure=None)
     if what == "onnx":
         about = _export_onnx(network, settings.output)
     else:

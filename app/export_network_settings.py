@@ -13,7 +13,7 @@ class ExportOnnxSettings:
     output: Path
     """Folder for the files; made if it is not there."""
     network: Path | None = None
-    """ONNX file that training exported, instead of the one that ships."""
+    """ONNX file that training exported, of hands or of bodies, instead of the one that ships."""
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,10 @@ import numpy as np
 
 from models.backends import BackendChoice, Network
 from models.body_canonical import hip_of_location
-from models.body_input import BODY_POSE_DIM, BodyEncoder, mean_body_bone_lengths
+from models.body_input import BodyEncoder, mean_body_bone_lengths
 from models.body_model import BodyModel
 from models.body_trajectory import BodyTrajectory
 from models.body_window import BodyWindow
-from models.errors import ModelError
 from models.network_stage import AHEAD_S, NetworkStage
 from models.posebert_input import NetworkInput
 from models.poses import Poses
@@ -39,12 +38,7 @@ class BodyPoseBertStage(NetworkStage[BodyWindow, BodyTrajectory]):
         Raises:
             ModelError: the file cannot be read or is no such network, or the backend cannot be used.
         """
-        network = Network.load(Path(file))
-        if network.out_dim != BODY_POSE_DIM:
-            raise ModelError(
-                f"{file} gives poses of {network.out_dim} numbers, not the {BODY_POSE_DIM} of a body; "
-                f"give a network of launch.py train --figure body"
-            )
+        network = Network.load(Path(file), "body")
         mean_body = BodyModel.load()
         self._body = mean_body if body is None else body
         # The network says where the mean body would look as large.

@@ -8,11 +8,10 @@ import numpy as np
 
 from models.backends import BackendChoice, Network
 from models.canonical import wrist_of_location
-from models.errors import ModelError
 from models.foresight import Foresight
 from models.hand_model import HandModel
 from models.network_stage import AHEAD_S, NetworkStage
-from models.posebert_input import POSE_DIM, NetworkInput, WindowEncoder
+from models.posebert_input import NetworkInput, WindowEncoder
 from models.poses import Poses
 from models.rotations import mirror_points, mirror_rotations
 from models.trajectory import HandTrajectory, SourceState
@@ -42,11 +41,6 @@ class PoseBertStage(NetworkStage[Window, HandTrajectory]):
             ModelError: the file cannot be read or is no such network, or the backend cannot be used.
         """
         network = Network.load(Path(file))
-        if network.out_dim != POSE_DIM:
-            raise ModelError(
-                f"{file} gives poses of {network.out_dim} numbers, not the {POSE_DIM} of a hand; "
-                f"give a network of launch.py train --figure hand"
-            )
         mean_hand = HandModel.load()
         self._model = mean_hand if model is None else model
         self._encoder = WindowEncoder(mean_hand, network.layout, len(network.future))

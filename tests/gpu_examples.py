@@ -11,12 +11,14 @@ import numpy as np
 import onnxruntime
 
 from models.backends import Network
+from models.backends.base import PosedFigure
 from models.backends.cuda import PROVIDER
+from models.body_temporal import BODY_NETWORK_FILE
 from models.temporal import NETWORK_FILE
 
 
-def shipped() -> Network:
-    return Network.load(NETWORK_FILE)
+def shipped(figure: PosedFigure = "hand") -> Network:
+    return Network.load(BODY_NETWORK_FILE if figure == "body" else NETWORK_FILE, figure)
 
 
 class Cudart:

@@ -156,12 +156,23 @@ def opened(choice: str, network: Network, backends: dict[str, object], missing: 
 class Slow(CpuBackend):
     """The right poses, late or early by the clock of the test."""
 
-    def __init__(self, name: str, network: Network, off: float = 0.0) -> None:
+    def __init__(self, name: str, network: Network, off: float | np.ndarray = 0.0) -> None:
         super().__init__(network.session)
         self.name, self.off = name, off
 
     def run(self, *given: np.ndarray) -> np.ndarray:
         return super().run(*given) + np.float32(self.off)
+
+
+def test_a_network_of_bodies_is_computed_on_a_gpu_if_it_gives_the_cpus_poses_there(timed):
+    timed(tensorrt=2.0, cuda=1.0, cpu=3.0)
+    network = shipped("body")
+    last = np.zeros(network.out_dim)
+    last[23 * 6 : 24 * 6] = 0.1  # only the last joint is turned
+    right, wrong = Slow("tensorrt", network), Slow("cuda", network, last)
+    chosen = opened("auto", network, {"tensorrt": right, "cuda": wrong})
+    assert chosen.name == "tensorrt"
+    assert "its poses differ from the CPU's" in chosen.why
 
 
 @pytest.fixture
@@ -349,7 +360,9 @@ def test_the_difference_of_poses_is_the_angle_between_their_rotations():
     assert difference(np.full((1, 99), np.nan), pose).rotation_rad == np.inf
 
 
-def test_check_windows_are_as_the_network_takes_them(network):
+@pytest.mark.parametrize("figure", ["hand", "body"])
+def test_check_windows_are_as_the_network_takes_them(figure):
+    network = shipped(figure)
     shapes = network.shapes()
     windows = check_windows(network)
     for given in windows:

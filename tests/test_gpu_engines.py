@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 from pathlib import Path
 
 import pytest
 from gpu_examples import shipped
 
 from app import export_network
-from app.errors import UsageError
+from app.errors import AppError, UsageError
 from app.export_network import run_export_network
 from app.export_network_settings import ExportOnnxSettings, ExportTensorRtSettings
 from models.backends import tensorrt_engine
 from models.backends.driver import missing_gpu
 from models.backends.tensorrt_engine import MODULES, EngineTensor, TensorRt
+from models.body_temporal import BODY_NETWORK_FILE
 from models.errors import ModelError
 from models.graph.prepare import prepare
 
@@ -124,6 +126,23 @@ def test_onnx_is_exported_in_both_precisions_for_one_hand_and_two(tmp_path: Path
     assert all("rad" in line for line in lines[:4])
 
 
+def test_a_network_of_bodies_is_exported_too(tmp_path: Path):
+    run_export_network("onnx", ExportOnnxSettings(tmp_path, BODY_NETWORK_FILE))
+    for entry in json.loads((tmp_path / "network.json").read_text())["files"]:
+        assert (tmp_path / entry["file"]).is_file()
+        assert entry["shapes"]["pose"][1:] == [19, 147]
+        assert entry["difference_rad"] < (1e-5 if entry["precision"] == "fp32" else 1e-3)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no disk that is always full")
+def test_a_full_disk_is_told_with_the_file_that_did_not_fit(tmp_path: Path):
+    name = "posebert-fp32-1.onnx"
+    (tmp_path / f".{name}.{os.getpid()}.part").symlink_to("/dev/full")
+    with pytest.raises(AppError, match=f"cannot write .*{name}: No space left"):
+        run_export_network("onnx", ExportOnnxSettings(tmp_path))
+    assert not (tmp_path / name).exists()
+
+
 def test_classic_tensorrt_says_that_it_needs_the_gpu(monkeypatch):
     class Classic:
         __version__ = "10.9"
@@ -137,10 +156,11 @@ def test_classic_tensorrt_says_that_it_needs_the_gpu(monkeypatch):
 
 
 @pytest.mark.skipif(missing_gpu() is not None, reason=f"no GPU: {missing_gpu()}")
+@pytest.mark.parametrize("figure", ["hand", "body"])
 @pytest.mark.parametrize("name", ["cuda", "tensorrt"])
-def test_a_gpu_gives_the_cpus_poses(name):
+def test_a_gpu_gives_the_cpus_poses(name, figure):
     from models.backends import open_backend
 
-    backend = open_backend(name, shipped())  # refuses by itself what differs
+    backend = open_backend(name, shipped(figure))  # refuses by itself what differs
     assert backend.name == name
     backend.close()

@@ -12,16 +12,19 @@ import numpy as np
 import onnxruntime
 from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidArgument, InvalidGraph, InvalidProtobuf
 
+from models.body_input import BODY_POSE_DIM
 from models.errors import ModelError
 from models.graph.cut import cut, outputs_of
-from models.posebert_input import Layout
+from models.posebert_input import POSE_DIM, Layout
 from models.window import WINDOW_SLOTS
 
 BackendChoice = Literal["auto", "cpu", "cuda", "tensorrt"]
+PosedFigure = Literal["hand", "body"]
 
 INPUTS = ("features", "observed", "start")
 OUTPUT, PROCEEDED = "pose", "proceeded"
 THREADS = 2
+_POSE_DIM: dict[PosedFigure, int] = {"hand": POSE_DIM, "body": BODY_POSE_DIM}
 _UNREADABLE = (Fail, InvalidArgument, InvalidGraph, InvalidProtobuf)  # what a file that is no ONNX raises
 
 
@@ -44,12 +47,12 @@ class Backend(Protocol):
     def failed(self) -> int: ...
 
     def run(self, features: np.ndarray, observed: np.ndarray, start: np.ndarray) -> np.ndarray:
-        """Poses (B,K,99) float32 of windows.
+        """Poses (B,K,P) float32 of windows; P is 99 for hands and 147 for bodies.
 
         Args:
             features: (B,64,in_dim) float32.
             observed: (B,64) bool.
-            start: (B,64+F,99) float32.
+            start: (B,64+F,P) float32.
         """
         ...
 
@@ -87,11 +90,15 @@ class Network:
     halves: tuple[bytes, bytes] | None
 
     @staticmethod
-    def load(path: Path) -> Network:
+    def load(path: Path, figure: PosedFigure | None = "hand") -> Network:
         """Read a file written by models.export.
 
+        Args:
+            path: of the file.
+            figure: what the network is to pose; None takes either.
+
         Raises:
-            ModelError: it cannot be read, or is no such network.
+            ModelError: it cannot be read, is no such network, or poses something else.
         """
         try:
             file = Path(path).read_bytes()
@@ -101,6 +108,8 @@ class Network:
             layout, future, newest = about["layout"], tuple(about["future"]), int(about["newest"])
             shapes = {value.name: value.shape for value in session.get_inputs()}
             in_dim, out_dim = int(shapes["features"][2]), int(shapes["start"][2])
+            if out_dim not in _POSE_DIM.values():
+                raise ValueError(f"poses of {out_dim} numbers")
         except OSError as error:
             reason = error.strerror or error
             raise ModelError(f"cannot read the network {path}: {reason}; check the path") from error
@@ -108,8 +117,18 @@ class Network:
             raise ModelError(
                 f"{path} is no network of this program; export one with launch.py train"
             ) from error
+        if figure is not None and out_dim != _POSE_DIM[figure]:
+            raise ModelError(
+                f"{path} gives poses of {out_dim} numbers, not the {_POSE_DIM[figure]} of a {figure}; "
+                f"give a network of launch.py train --figure {figure}"
+            )
         sha256 = hashlib.sha256(file).hexdigest()
         return Network(Path(path), data, sha256, layout, future, newest, in_dim, out_dim, session, halves)
+
+    @property
+    def figure(self) -> PosedFigure:
+        """What it poses."""
+        return "body" if self.out_dim == BODY_POSE_DIM else "hand"
 
     def shapes(self, windows: int = 1) -> dict[str, tuple[int, ...]]:
         """Shapes of inputs and output for so many windows."""

@@ -17,7 +17,7 @@ class CpuBackend:
         self.session = session
 
     def run(self, features: np.ndarray, observed: np.ndarray, start: np.ndarray) -> np.ndarray:
-        """Poses (B,K,99)."""
+        """Poses (B,K,P)."""
         (pose,) = self.session.run(None, {"features": features, "observed": observed, "start": start})
         return np.asarray(pose)
 

@@ -73,7 +73,7 @@ class CudaBackend:
             session.run_with_iobinding(self._binding)
 
     def run(self, features: np.ndarray, observed: np.ndarray, start: np.ndarray) -> np.ndarray:
-        """Poses (B,K,99)."""
+        """Poses (B,K,P)."""
         for name, given in zip(INPUTS, (features, observed, start), strict=True):
             self._inputs[name].update_inplace(np.ascontiguousarray(given))
         self._session.run_with_iobinding(self._binding)

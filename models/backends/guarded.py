@@ -69,7 +69,7 @@ class GuardedBackend:
         self._why = words
 
     def run(self, features: np.ndarray, observed: np.ndarray, start: np.ndarray) -> np.ndarray:
-        """Poses (B,K,99), from the GPU or else from the CPU."""
+        """Poses (B,K,P), from the GPU or else from the CPU."""
         if self._why_not:
             return self._cpu.run(features, observed, start)
         try:

@@ -8,8 +8,6 @@ import numpy as np
 
 from models.canonical import decode_6d
 
-ROTATIONS = 16
-
 
 @dataclass(frozen=True)
 class Difference:
@@ -18,7 +16,8 @@ class Difference:
     Attributes:
         rotation_rad: the largest angle between a rotation and its counterpart.
         rotation_p99_rad: that 99 % of the rotations stay under.
-        location: the largest difference of the wrist's place: x/z, y/z, or the logarithm of the depth.
+        location: the largest difference of the wrist's or the hip's place: x/z, y/z, or the logarithm of the
+            depth.
     """
 
     rotation_rad: float
@@ -27,12 +26,12 @@ class Difference:
 
 
 def difference(poses: np.ndarray, reference: np.ndarray) -> Difference:
-    """Between poses (…,99) and those they ought to be; infinite where something is not finite."""
+    """Between poses (…,P) and those they ought to be; infinite where something is not finite."""
     if poses.shape != reference.shape or not (np.isfinite(poses).all() and np.isfinite(reference).all()):
         return Difference(np.inf, np.inf, np.inf)
     angles = angles_between(_rotations(poses), _rotations(reference))
-    wrist = poses[..., 6 * ROTATIONS :].astype(np.float64) - reference[..., 6 * ROTATIONS :]
-    return Difference(float(angles.max()), float(np.percentile(angles, 99.0)), float(np.abs(wrist).max()))
+    place = poses[..., -3:].astype(np.float64) - reference[..., -3:]
+    return Difference(float(angles.max()), float(np.percentile(angles, 99.0)), float(np.abs(place).max()))
 
 
 def angles_between(R: np.ndarray, S: np.ndarray) -> np.ndarray:
@@ -45,6 +44,6 @@ def angles_between(R: np.ndarray, S: np.ndarray) -> np.ndarray:
 
 
 def _rotations(poses: np.ndarray) -> np.ndarray:
-    """(…,16,3,3) of poses (…,99): 6D says nothing by its length, only the rotation it decodes to counts."""
-    sixd = poses[..., : 6 * ROTATIONS].astype(np.float64)
-    return decode_6d(sixd.reshape(*poses.shape[:-1], ROTATIONS, 6))
+    """(…,J,3,3) of poses (…,6J+3): 6D says nothing by its length, only the rotation it decodes to counts."""
+    sixd = poses[..., :-3].astype(np.float64)
+    return decode_6d(sixd.reshape(*poses.shape[:-1], -1, 6))

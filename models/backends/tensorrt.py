@@ -64,7 +64,7 @@ class TensorRtBackend:
             write_whole(kernels, bytes(compiled.serialize()))
 
     def run(self, features: np.ndarray, observed: np.ndarray, start: np.ndarray) -> np.ndarray:
-        """Poses (B,K,99)."""
+        """Poses (B,K,P)."""
         for name, given in zip(INPUTS, (features, observed, start), strict=True):
             if given.shape != self._host[name].shape:  # copying would broadcast one window to several
                 raise ValueError(f"{name} is {given.shape}; the engine takes {self._host[name].shape}")
