@@ -656,7 +656,10 @@ def _resume(
     try:
         network.load_state_dict(checkpoint.network)
         average.load_state_dict(checkpoint.average)
+        decays = [group["weight_decay"] for group in optimizer.param_groups]
         optimizer.load_state_dict(checkpoint.optimizer)
+        for group, decay in zip(optimizer.param_groups, decays, strict=True):
+            group["weight_decay"] = decay  # as asked for now; the rate is set at every step
     except (LookupError, RuntimeError, TypeError, ValueError) as error:
         raise ModelError(
             f"the {CHECKPOINT_FILE} in --out is of another version of this program; give another --out"

@@ -189,6 +189,13 @@ def test_a_stopped_run_goes_on(clips, tmp_path):
     assert int(moments) == 4
 
 
+def test_weight_decay_given_to_a_run_that_goes_on_counts(clips, tmp_path):
+    train(replace(config(clips, tmp_path), steps=1))
+    train(replace(config(clips, tmp_path), steps=2, weight_decay=0.5))
+    groups = torch.load(tmp_path / "checkpoint.pt", weights_only=True)["optimizer"]["param_groups"]
+    assert [group["weight_decay"] for group in groups] == [0.5, 0.0]
+
+
 def test_a_run_that_is_stopped_saves_its_step_and_goes_on_from_it(clips, tmp_path):
     asked = iter([False, False, False, True])
     with pytest.raises(TrainingStoppedError, match="stopped at step 3; the same command goes on from it"):
