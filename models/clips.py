@@ -181,12 +181,33 @@ def load_stills(directories: tuple[Path, ...]) -> Clips | None:
     return Clips(stills)
 
 
+def require_held_out(validated: tuple[Path, ...], trained: tuple[Path, ...]) -> None:
+    """Checks that no clip is both trained on and validated with: its errors would look too small.
+
+    Args:
+        validated, trained: directories as `load_clips` takes them.
+
+    Raises:
+        ModelError: naming a clip that is.
+    """
+    taught = {file.resolve() for directory in trained for file in _files_in(directory)}
+    for file in (file for directory in validated for file in _files_in(directory)):
+        if file.resolve() in taught:
+            raise ModelError(
+                f"{file} is both trained on and validated with; give --validate clips that are kept apart"
+            )
+
+
 def _files(directories: tuple[Path, ...]) -> Iterator[Path]:
     for directory in directories:
-        files = sorted(Path(directory).rglob("*.npz"))
+        files = _files_in(directory)
         if not files:
             raise ModelError(f"no clips (.npz) under {directory}; make some or give their directory")
         yield from tqdm(files, desc=f"reading {directory}", unit="clip", disable=len(files) < 200)
+
+
+def _files_in(directory: Path) -> list[Path]:
+    return sorted(Path(directory).rglob("*.npz"))
 
 
 def read_clip(file: Path, filmed: bool, stills: bool = False, figure: FigureName = "hand") -> Clip:

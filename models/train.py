@@ -38,7 +38,7 @@ from models.body_noise import MixedBodyNoise, PaperBodyNoise
 from models.body_teacher import BodyTeacher
 from models.canonical import decode_6d
 from models.checkpoint import CHECKPOINT_FILE, Checkpoint
-from models.clips import Clips, load_clips, load_stills
+from models.clips import Clips, load_clips, load_stills, require_held_out
 from models.curves import Curves
 from models.errors import ModelError
 from models.files import write_whole
@@ -72,7 +72,7 @@ class TrainConfig:
     stills: tuple[Path, ...] = ()
     """Directories of rendered frames that do not follow each other, with what the detector said."""
     validate: tuple[Path, ...] = ()
-    """Directories of rendered clips never trained on."""
+    """Directories of rendered clips, none of them also under --motion, --pairs or --stills."""
     figure: Literal["hand", "body"] = "hand"
     """What is posed."""
     network: Literal["ours", "paper", "gru"] = "ours"
@@ -409,6 +409,7 @@ def _train(config: TrainConfig, world: World, stop: Callable[[], bool]) -> Path:
     checkpoint = world.told(_checkpoint(out / CHECKPOINT_FILE, config) if main else None)
     step, seconds = _resume(checkpoint, network, average, optimizer)
     kept = step  # what the file holds
+    require_held_out(config.validate, config.motion + config.pairs + config.stills)
     # Resuming draws on from other windows than the run began with.
     teacher = open_teacher(config, world.device, (config.seed, world.rank, step))
     if step == 0:

@@ -53,6 +53,7 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("clips")
     write_body_clips(directory / "motion")
     write_body_clips(directory / "pairs", filmed=True)
+    write_body_clips(directory / "held_out", filmed=True)
     return directory
 
 
@@ -62,7 +63,7 @@ def config(clips: Path, out: Path) -> TrainConfig:
         figure="body",
         motion=(clips / "motion",),
         pairs=(clips / "pairs",),
-        validate=(clips / "pairs",),
+        validate=(clips / "held_out",),
         width=64,
         batch=8,
         steps=3,

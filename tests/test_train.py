@@ -48,6 +48,7 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_clips(directory / "motion")
     write_clips(directory / "pairs", filmed=True)
     write_clips(directory / "stills", filmed=True, fps=0.0)
+    write_clips(directory / "held_out", filmed=True)
     return directory
 
 
@@ -79,7 +80,7 @@ def test_parts_of_ours_can_be_left_out(start, lift, clips, tmp_path):
 
 @pytest.mark.parametrize("network", ["ours", "paper", "gru"])
 def test_a_run_leaves_curves_a_checkpoint_and_a_network(network, clips, tmp_path):
-    file = train(replace(config(clips, tmp_path), network=network, validate=(clips / "pairs",)))
+    file = train(replace(config(clips, tmp_path), network=network, validate=(clips / "held_out",)))
     posebert_stage.load(file)
     last = rows(tmp_path)[-1]
     assert last["step"] == "4"
@@ -342,6 +343,19 @@ def test_a_checkpoint_with_other_layers_is_refused(clips, a_run, tmp_path):
     torch.save(state, file)
     with pytest.raises(ModelError, match="another version of this program; give another --out"):
         train(config(clips, tmp_path / "older"))
+
+
+@pytest.mark.parametrize("validated", ["pairs", "motion", ".", "a link"])
+def test_clips_that_are_trained_on_are_refused_to_validate_with(validated, clips, tmp_path):
+    if validated == "a link":
+        (tmp_path / validated).symlink_to(clips / "pairs", target_is_directory=True)
+        directory = tmp_path / validated
+    else:
+        directory = clips / validated
+    with pytest.raises(
+        ModelError, match=r"clip_0\.npz is both trained on and validated with; give --validate"
+    ):
+        train(replace(config(clips, tmp_path / "out"), validate=(clips / "held_out", directory)))
 
 
 def test_nothing_to_train_on_is_told(tmp_path):
