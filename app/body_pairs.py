@@ -19,6 +19,7 @@ from tqdm import tqdm
 from app import assets
 from app.body_detector import BodyDetector
 from app.body_picture import BodyPainter, random_look
+from app.errors import AppError, UsageError
 from app.frame import Frame
 from app.tool import run_tool
 from models.body_clips import BodyClip, Split, read_body_clips
@@ -59,9 +60,21 @@ class Arguments:
 
 
 def write_pairs(arguments: Arguments) -> None:
-    """Write `count` files; those that are there already stay."""
+    """Write `count` files; those that are there already stay.
+
+    Raises:
+        UsageError: a setting has no sense.
+        AppError, ModelError: there is no such motion, or no detector.
+    """
+    if arguments.count < 1 or arguments.frames < 1 or arguments.seed < 0:
+        raise UsageError("pairs take a count and frames of at least 1 and a seed from 0 up")
     clips = read_body_clips(arguments.bvh_directory, mirror=False)
     clips = [c for c in clips if c.split == arguments.split and len(c) >= min(arguments.frames, 60)]
+    if not clips:
+        raise AppError(
+            f"{arguments.bvh_directory} holds no motion for {arguments.split} of {min(arguments.frames, 60)} "
+            "frames; give another --split, fewer --frames or more motion"
+        )
     bodies = [BodyModel.load(name) for name in body_shape_names()]
     asset = assets.resolve_pose_landmarker()
     arguments.out.mkdir(parents=True, exist_ok=True)

@@ -7,6 +7,7 @@ it was, a longer run extends a shorter one, and several machines can share the n
 from __future__ import annotations
 
 import logging
+import math
 import multiprocessing
 import signal
 import sys
@@ -24,7 +25,7 @@ from app.assets import cache_dir
 from app.corpus_bank import default_bank_path
 from app.corpus_clip import ClipMaker, PairClip, clip_path
 from app.corpus_report import clip_paths, report
-from app.errors import AppError
+from app.errors import AppError, UsageError
 from app.opencv import cv2
 from app.tool import run_tool
 from models.motion.bank import PoseBank
@@ -72,18 +73,20 @@ def make_corpus(settings: Settings) -> Path:
         The corpus's folder.
 
     Raises:
-        AppError: a setting is out of range, a worker died, or the folder cannot be written or is of stills
+        UsageError: a setting is out of range.
+        AppError: a worker died, or the folder cannot be written or is of stills
             when clips are asked for, or the other way round.
     """
     least = 1 if settings.stills else 16
-    if settings.minutes <= 0 or settings.length < least or settings.workers < 1 or settings.seed < 0:
-        raise AppError(
+    lasts = 0.0 < settings.minutes < math.inf  # false for nan, too
+    if not lasts or settings.length < least or settings.workers < 1 or settings.seed < 0:
+        raise UsageError(
             "a corpus takes minutes above 0, at least 16 frames a clip (1 with --stills), "
             "at least one worker and a seed from 0 up"
         )
     part, parts = settings.share
     if not 0 <= part < parts:
-        raise AppError(f"--share {part} {parts} names no machine: give I N with 0 ≤ I < N")
+        raise UsageError(f"--share {part} {parts} names no machine: give I N with 0 ≤ I < N")
     folder = folder_of(settings)
     kept = next(iter(clip_paths(folder)), None)
     if kept is not None and (PairClip.load(kept).fps == 0) != settings.stills:

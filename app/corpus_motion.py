@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,7 +52,8 @@ def write_motion(settings: Settings) -> int:
         UsageError: a setting has no sense.
         AppError, ModelError: the bank cannot be read or the folder not be written.
     """
-    if settings.hours <= 0 or settings.frames < 16 or settings.seed < 0:
+    lasts = 0.0 < settings.hours < math.inf  # false for nan, too
+    if not lasts or settings.frames < 16 or settings.seed < 0:
         raise UsageError("motion takes hours above 0, at least 16 frames a clip and a seed from 0 up")
     path = settings.bank or default_bank_path()
     bank: PoseBank | None = None

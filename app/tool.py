@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from app.errors import AppError
+from app.errors import AppError, UsageError
 from models.errors import ModelError
 
 logger = logging.getLogger(__name__)
@@ -19,11 +19,14 @@ def run_tool(run: Callable[[], object], stopped: str = "stopped before all was w
         stopped: said after Ctrl-C.
 
     Returns:
-        The exit status.
+        The exit status: 0, 2 for an illegal setting, as for an unknown one, else 1.
     """
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
         run()
+    except UsageError as error:
+        logger.error("error: %s", error)
+        return 2
     except (AppError, ModelError) as error:
         logger.error("error: %s", error)
         return 1

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from app import assets, body_corpus, body_pairs
-from app.body_pairs import camera_rotation, one_pair
+from app.body_pairs import Arguments, camera_rotation, one_pair, write_pairs
 from app.body_picture import BodyPainter, random_look
-from app.errors import AppError
+from app.errors import AppError, UsageError
 from models.body_clips import BodyClip
 from models.body_model import BodyModel
 from models.body_noise_fit import read_pairs
@@ -58,6 +58,22 @@ def test_a_camera_in_front_sees_the_left_on_its_right() -> None:
     np.testing.assert_allclose(camera_rotation(0.0, 0.0) @ [1.0, 0.0, 0.0], [1.0, 0.0, 0.0], atol=1e-12)
     np.testing.assert_allclose(camera_rotation(0.0, 0.0) @ [0.0, 1.0, 0.0], [0.0, -1.0, 0.0], atol=1e-12)
     assert np.linalg.det(camera_rotation(1.0, 0.2)) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("wrong", [{"count": 0}, {"frames": 0}, {"frames": -3}, {"seed": -1}], ids=str)
+def test_senseless_settings_are_refused(wrong: dict[str, int], tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="at least 1 and a seed"):
+        write_pairs(Arguments(tmp_path, tmp_path / "out", **wrong))  # type: ignore[arg-type]
+
+
+def test_motion_of_nobody_in_the_split_is_told(
+    clip: BodyClip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(body_pairs, "read_body_clips", lambda *_, **__: [clip])
+    for frames, split in ((FRAMES, "test"), (FRAMES + 1, "train")):
+        with pytest.raises(AppError, match=f"no motion for {split} of {frames} frames; give another --split"):
+            write_pairs(Arguments(tmp_path, tmp_path / "out", frames=frames, split=split))  # type: ignore[arg-type]
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_pair_is_truth_and_detection_of_the_same_body(

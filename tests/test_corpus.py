@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +20,7 @@ from app.corpus_noise import fit_corpus
 from app.corpus_props import Props, box, cylinder, sphere
 from app.corpus_report import clip_paths, report
 from app.corpus_scene import Defects, random_look, random_room
-from app.errors import AppError
+from app.errors import AppError, UsageError
 from app.synthetic import renderer
 from app.synthetic.look import Look
 from app.synthetic.renderer import ArmRenderer, Prop
@@ -189,11 +191,23 @@ def test_one_clip_in_ten_is_kept_from_training() -> None:
     assert set(TEST_SHAPES) < {"adult_small_slim", "adult_large_thick", "child"}
 
 
-def test_wrong_settings_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(AppError, match="minutes"):
-        make_corpus(Settings(output=tmp_path, minutes=0.0))
-    with pytest.raises(AppError, match="--share"):
-        make_corpus(Settings(output=tmp_path, share=(2, 2)))
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"minutes": 0.0}, {"minutes": math.nan}, {"minutes": math.inf}, {"minutes": -1.0},
+        {"frames": 0}, {"frames": 15}, {"frames": 0, "stills": True}, {"workers": 0}, {"seed": -1},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_wrong_settings_are_refused(wrong: dict[str, Any], tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="minutes"):
+        make_corpus(Settings(output=tmp_path, **wrong))
+
+
+@pytest.mark.parametrize("share", [(2, 2), (-1, 2), (0, 0), (0, -1)])
+def test_a_share_that_is_none_is_refused(share: tuple[int, int], tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--share"):
+        make_corpus(Settings(output=tmp_path, share=share))
 
 
 def test_empty_corpus_says_how_to_make_one(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +50,7 @@ def test_clips_that_are_there_are_kept(tmp_path):
     assert [file.stat().st_mtime_ns for file in write(tmp_path, 2)] == before
 
 
-def test_senseless_settings_are_refused(tmp_path):
+@pytest.mark.parametrize("hours", [0.0, -1.0, math.nan, math.inf])
+def test_senseless_settings_are_refused(hours, tmp_path):
     with pytest.raises(UsageError, match="hours above 0"):
-        write_motion(Settings(tmp_path, hours=0.0))
+        write_motion(Settings(tmp_path, hours=hours))

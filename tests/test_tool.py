@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from app import body_corpus
-from app.errors import AppError
+from app.errors import AppError, UsageError
 from app.tool import run_tool
 from models.body_clips import BodyClip
 from models.errors import ModelError
@@ -47,6 +47,14 @@ def test_a_tool_that_fails_says_one_sentence(
     with caplog.at_level(logging.INFO):
         assert run_tool(run, stopped="the same command goes on from here") == 1
     assert caplog.messages == [sentence]
+
+
+def test_an_illegal_setting_has_status_2_as_with_launch(caplog: pytest.LogCaptureFixture) -> None:
+    def run() -> None:
+        raise UsageError("minutes are above 0")
+
+    assert run_tool(run) == 2
+    assert caplog.messages == ["error: minutes are above 0"]
 
 
 def test_a_mistake_of_the_program_is_not_hidden() -> None:
