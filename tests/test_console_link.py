@@ -206,7 +206,7 @@ def test_a_window_with_an_unconfirmed_stop_outlives_the_pipeline_until_it_is_con
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="processes are killed differently there")
-@pytest.mark.usefixtures("operated")
+@pytest.mark.usefixtures("operated", "heeded_ctrl_c")
 def test_ctrl_c_in_the_terminal_ends_a_window_that_stays(far_robot, caplog):
     _, wire = far_robot
     link = ConsoleLink("test", [wire.address])
@@ -214,8 +214,8 @@ def test_ctrl_c_in_the_terminal_ends_a_window_that_stays(far_robot, caplog):
     press_space(link)
 
     def press_ctrl_c() -> None:
-        if said(caplog, "the window stays"):
-            _thread.interrupt_main()
+        said(caplog, "the window stays")
+        _thread.interrupt_main()
 
     threading.Thread(target=press_ctrl_c, daemon=True).start()
     link.close()
