@@ -17,7 +17,7 @@ import pytest
 import torch
 from training_examples import write_clips
 
-from models import posebert_stage
+from models import export, posebert_stage
 from models import train as train_module
 from models.curves import Curves
 from models.errors import ModelError
@@ -66,6 +66,13 @@ def config(clips: Path, out: Path) -> TrainConfig:
     )
 
 
+@pytest.fixture
+def unexported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs leave neither a network nor a picture: each takes longer than the few steps here."""
+    monkeypatch.setattr(export, "export_onnx", lambda *given, **how: None)
+    monkeypatch.setattr(Curves, "draw", lambda curves: None)
+
+
 def rows(out: Path) -> list[dict[str, str]]:
     with (out / "curves.csv").open(newline="") as file:
         return list(csv.DictReader(file))
@@ -95,6 +102,7 @@ def test_baselines_of_hands_begin_half_a_metre_ahead_whatever_the_clips(clips, t
     np.testing.assert_allclose(teacher.mean_pose()[-3:], [0.0, 0.0, 0.7])
 
 
+@pytest.mark.usefixtures("unexported")
 def test_the_loss_falls(clips, tmp_path):
     plan = replace(config(clips, tmp_path), paces=(1.0, 1.0), focal_spread=0.0)
     train(replace(plan, steps=72, log_every=8, learning_rate=3e-3, bf16="off"))
@@ -102,6 +110,7 @@ def test_the_loss_falls(clips, tmp_path):
     assert totals[-1] < 0.8 * totals[0]
 
 
+@pytest.mark.usefixtures("unexported")
 @pytest.mark.parametrize(
     ("asked", "has", "used"),
     [("auto", True, True), ("auto", False, False), ("on", False, True), ("off", True, False)],
@@ -142,6 +151,7 @@ def with_stills(clips: Path, out: Path) -> TrainConfig:
     return replace(config(clips, out), stills=(clips / "stills",), stills_batch=64)
 
 
+@pytest.mark.usefixtures("unexported")
 def test_stills_teach_the_correction_of_single_poses(clips, tmp_path):
     plan = with_stills(clips, tmp_path)
     teacher = open_teacher(plan, torch.device("cpu"), (0,))
@@ -177,6 +187,7 @@ def test_stills_are_refused_where_nothing_would_learn_from_them(change, clips, t
         train(replace(with_stills(clips, tmp_path), **change))
 
 
+@pytest.mark.usefixtures("unexported")
 def test_a_stopped_run_goes_on(clips, tmp_path):
     train(replace(config(clips, tmp_path), steps=2))
     first = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
@@ -190,6 +201,7 @@ def test_a_stopped_run_goes_on(clips, tmp_path):
     assert int(moments) == 4
 
 
+@pytest.mark.usefixtures("unexported")
 def test_weight_decay_given_to_a_run_that_goes_on_counts(clips, tmp_path):
     train(replace(config(clips, tmp_path), steps=1))
     train(replace(config(clips, tmp_path), steps=2, weight_decay=0.5))
@@ -216,6 +228,7 @@ def test_a_run_stopped_before_its_first_step_leaves_none(clips, tmp_path):
     assert not (tmp_path / "checkpoint.pt").exists()
 
 
+@pytest.mark.usefixtures("unexported")
 def test_curves_are_means_of_the_steps_since_the_last_row_after_a_stop_too(clips, tmp_path):
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
     for out, lengths in ((whole, (6,)), (stopped, (3, 6))):
@@ -275,6 +288,7 @@ def test_a_loss_that_is_no_number_ends_the_run_and_leaves_its_checkpoint(clips, 
     assert not (tmp_path / "posebert.onnx").exists()
 
 
+@pytest.mark.usefixtures("unexported")
 def test_validation_takes_clips_that_are_short_or_never_seen(clips, tmp_path):
     directory = write_clips(tmp_path / "odd", count=3, frames=20, filmed=True)
     file = directory / "clip_0.npz"
@@ -302,6 +316,7 @@ def test_baselines_leave_out_what_is_ours(clips, tmp_path):
     assert as_published(config(clips, tmp_path)) == config(clips, tmp_path)
 
 
+@pytest.mark.usefixtures("unexported")
 def test_another_networks_run_is_not_gone_on_with(clips, tmp_path):
     train(replace(config(clips, tmp_path), steps=2))
     with pytest.raises(ModelError, match="width"):
