@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import numpy as np
 import pytest
 
+import launch
 from app import assets
 from app.errors import AppError
 from app.opencv import cv2
@@ -62,3 +65,29 @@ def heeded_ctrl_c() -> Iterator[None]:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
+def launched(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., CompletedProcess[str]]]:
+    """Runs launch.py's `main` here: like a process of its own, without the seconds of its imports."""
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(Path(launch.__file__).parent)
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, *launch.end_signals())}
+    levels = {name: logging.getLogger(name).level for name in ("app.assets", "models", "models.backends")}
+
+    def run(*arguments: str) -> CompletedProcess[str]:
+        capfd.readouterr()
+        try:
+            status = launch.main(list(arguments))
+        except SystemExit as ended:
+            status = int(ended.code or 0)
+        return CompletedProcess(arguments, status, *capfd.readouterr())
+
+    yield run
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)

@@ -631,8 +631,8 @@ def test_the_report_has_joints_tips_and_verdicts():
         (("allegro_right", "--hand", "both"), 2, "right"),
     ],
 )
-def test_mistakes_on_the_command_line_take_one_sentence(arguments, status, words):
-    done = launch(*arguments)
+def test_mistakes_on_the_command_line_take_one_sentence(arguments, status, words, launched):
+    done = launched("check-hand", *arguments)
     assert done.returncode == status
     assert words in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
@@ -647,8 +647,9 @@ def test_mistakes_on_the_command_line_take_one_sentence(arguments, status, words
         (('<origin xyz="[^"]*"', '<origin xyz="0 0 0"'), "link_7.0_tip is 0 m from the wrist"),
     ],
 )
-def test_a_urdf_that_cannot_be_used_takes_one_sentence(change, words, tmp_path):
-    done = launch(str(altered(RIGHT, tmp_path / "hand.urdf", change)), "--output", str(tmp_path / "p.png"))
+def test_a_urdf_that_cannot_be_used_takes_one_sentence(change, words, tmp_path, launched):
+    hand = altered(RIGHT, tmp_path / "hand.urdf", change)
+    done = launched("check-hand", str(hand), "--output", str(tmp_path / "p.png"))
     assert done.returncode == 1
     assert words in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
@@ -657,9 +658,9 @@ def test_a_urdf_that_cannot_be_used_takes_one_sentence(change, words, tmp_path):
 
 
 @pytest.mark.parametrize(("key", "value"), [("type", "[1]"), ("type", "{}"), ("variant", "[1]")])
-def test_a_config_with_values_of_the_wrong_type_takes_one_sentence(key, value, tmp_path):
+def test_a_config_with_values_of_the_wrong_type_takes_one_sentence(key, value, tmp_path, launched):
     config = config_with(tmp_path / "c.yaml", **{key: value})
-    done = launch(str(RIGHT), "--config", str(config), "--output", str(tmp_path / "p.png"))
+    done = launched("check-hand", str(RIGHT), "--config", str(config), "--output", str(tmp_path / "p.png"))
     assert done.returncode == 1
     assert f"{key} is {value}; give a text" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1

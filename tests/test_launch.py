@@ -94,13 +94,31 @@ def test_help_lists_the_commands():
         (("train", "--out", "x", "--future", "3", "2"), "ascending"),
     ],
 )
-def test_bad_arguments_get_one_sentence_and_exit_status_2(arguments, words):
-    done = launch(*arguments)
+def test_bad_arguments_get_one_sentence_and_exit_status_2(arguments, words, launched):
+    assert_refused(launched(*arguments), words)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("teleop", "--hand", "middle"), "'right', 'left', 'both'"),
+        (("teleop", "--robot", "shadow"), "sim, none or tcp://HOST:PORT"),
+        (("robot", "--object", "cup"), "--scene table"),
+        (("replay", ".", "--source", "x.mp4"), "leave out --source"),
+        (("train", "--out", "x", "--width", "100"), "multiple of 64"),
+    ],
+)
+def test_what_a_shell_gets_of_bad_arguments_is_the_same(arguments, words):
+    assert_refused(launch(*arguments), words)
+
+
+def assert_refused(done: subprocess.CompletedProcess, words: str) -> None:
     assert done.returncode == 2, done.stderr
     lines = done.stderr.strip().splitlines()
     assert len(lines) == 1, done.stderr
     assert lines[0].startswith("error: ")
     assert words in lines[0]
+    assert not done.stdout
 
 
 @pytest.mark.parametrize(
