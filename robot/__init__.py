@@ -1,5 +1,8 @@
 """The robot side: messages, server with its guards, simulation, and the client that talks to them."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from robot.allegro_model import HANDS, Hand
 from robot.client import RobotLink, RobotStatus, connect
 from robot.errors import RobotError
@@ -16,8 +19,10 @@ from robot.messages import (
 )
 from robot.process import SimulationProcess, spawn_simulation
 from robot.scene import SceneState
-from robot.scene_view import SceneView
-from robot.view import HandView
+
+if TYPE_CHECKING:
+    from robot.scene_view import SceneView
+    from robot.view import HandView
 
 __all__ = [
     "HANDS",
@@ -45,3 +50,12 @@ __all__ = [
     "spawn_simulation",
     "urdf_path",
 ]
+
+_VIEWS = {"HandView": "robot.view", "SceneView": "robot.scene_view"}
+
+
+def __getattr__(name: str) -> Any:
+    """The views, loaded when asked for: their compiler takes as long as all else, and a server has none."""
+    if name not in _VIEWS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_VIEWS[name]), name)

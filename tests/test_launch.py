@@ -35,6 +35,12 @@ def last_line(done: subprocess.CompletedProcess) -> str:
     return done.stderr.strip().splitlines()[-1] if done.stderr.strip() else ""
 
 
+@pytest.mark.parametrize("module", ["launch", "robot.server"])
+def test_what_solves_and_draws_nothing_does_not_wait_for_a_compiler(module):
+    program = f"import sys, {module}; assert 'numba' not in sys.modules, 'imported'"
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, timeout=120)
+
+
 def test_help_lists_the_commands():
     done = launch("--help")
     assert done.returncode == 0
